@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The few words src/core needs from its surroundings: types, ordered accesses,
+ * the two fences of the protocol and the switch for negative controls.
+ *
+ * src/core includes no kernel header. The same files are linked into the
+ * module, the unit tests and the simulator; this header is the only place that
+ * knows which of them is being built.
+ */
+#ifndef KHT_BASE_H
+#define KHT_BASE_H
+
+#ifdef __KERNEL__
+#include <linux/types.h>
+#else
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+typedef uint64_t u64;
+typedef uint32_t u32;
+#endif
+
+#define KHT_CACHELINE	128	/* bytes; POWER9 and POWER10 */
+#define kht_aligned	__attribute__((aligned(KHT_CACHELINE)))
+
+/* The simulator brings its own accesses and fences: its memory reorders. */
+#ifdef KHT_ACCESS_HEADER
+#include KHT_ACCESS_HEADER
+#else
+
+#define kht_load(p)		__atomic_load_n((p), __ATOMIC_RELAXED)
+#define kht_load_acquire(p)	__atomic_load_n((p), __ATOMIC_ACQUIRE)
+#define kht_store(p, v)		__atomic_store_n((p), (v), __ATOMIC_RELAXED)
+#define kht_store_release(p, v)	__atomic_store_n((p), (v), __ATOMIC_RELEASE)
+
+/*
+ * Orders every earlier access before every later one (hwsync). ThreadSanitizer
+ * does not know fences, so its builds use a sequentially consistent
+ * read-modify-write, which it does know.
+ */
+static inline void kht_full_fence(void)
+{
+#ifdef __SANITIZE_THREAD__
+	extern u64 kht_tsan_fence;
+
+	__atomic_fetch_add(&kht_tsan_fence, 0, __ATOMIC_SEQ_CST);
+#else
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+#endif
+}
+
+/*
+ * Makes page-table updates visible to the table walks of every thread (ptesync,
+ * Power ISA 3.0B Book III 5.9.2). It has the cumulativity of hwsync (Book II
+ * 4.6.3): updates made by another CPU before it released the ledger's lock to
+ * us are covered by our ptesync.
+ */
+static inline void kht_pte_fence(void)
+{
+#ifdef __powerpc64__
+	__asm__ volatile("ptesync" : : : "memory");
+#else
+	kht_full_fence();
+#endif
+}
+
+#endif /* KHT_ACCESS_HEADER */
+
+/*
+ * Negative controls: a build with KHT_MUTANT set leaves out, or does wrongly,
+ * the one step of that name, and a named test has to turn red. In a normal
+ * build KHT_MUTANT is the constant 0 and the compiler removes every trace.
+ */
+enum kht_mutant {
+	KHT_MUT_NONE,
+	KHT_MUT_NO_ENTRY_FLUSH,		/* 1: settle on entry flushes nothing */
+	KHT_MUT_GEN_AFTER_FLUSH,	/* 2: record the generation read after the flush */
+	KHT_MUT_NO_ENTRY_FENCE,		/* 3: no fence between mark and generation */
+	KHT_MUT_LOOK_BEFORE_RAISE,	/* 4: look who is in guest, then raise */
+	KHT_MUT_NO_KICK,		/* 5: no IPI to a running sibling on a move */
+	KHT_MUT_NO_BATCH_END,		/* 6: a batch ends without a flush */
+	KHT_MUT_NO_QUADRANT_GUARD,	/* 7: quadrant accesses do not settle or count */
+	KHT_MUT_NO_DETACH_SETTLE,	/* 8: detach with debts open */
+	KHT_MUT_IGNORE_OVERFLOW,	/* 9: replay a log that has wrapped */
+	KHT_MUT_CREDIT_ALL,		/* 10: a page broadcast credits older debts too */
+	KHT_MUT_NO_SIBLING_SYNC,	/* 11: a sibling's flush spares our own ptesync/ERAT */
+	KHT_MUT_NEW_GUEST_CLEAN,	/* 12: a new guest (reused LPID) owes nothing */
+	KHT_MUT_OTHERS_IGNORE_BATCH,	/* 13: notifiers do not flush a batch in progress */
+	KHT_MUT_NO_MOVE_DEBT,		/* 14: a moved vCPU leaves no process-scope debt */
+	KHT_MUT_HOTPLUG_CLEAN,		/* 15: a CPU that comes online owes nothing */
+	KHT_MUT_NO_BROADCAST,		/* 16: somebody in guest, and yet no broadcast */
+};
+
+#ifndef KHT_MUTANT
+#define KHT_MUTANT	KHT_MUT_NONE
+#endif
+
+static inline bool kht_mutant(enum kht_mutant m)
+{
+	return m == KHT_MUTANT;
+}
+
+#endif

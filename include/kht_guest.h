@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Events of a stock kernel, as src/attach reports them, and the domains they
+ * belong to. Each function says in which context it may be called.
+ */
+#ifndef KHT_GUEST_H
+#define KHT_GUEST_H
+
+#include <linux/kvm_host.h>
+#include <asm/kvm_ppc.h>
+#include <asm/kvm_book3s_64.h>
+#include "kht_ledger.h"
+#include "kht_move.h"
+#include "kht_stats.h"
+
+#define KHT_BATCHERS	4	/* tasks that may have a batch open on one guest */
+
+struct kht_domain {
+	struct kht_ledger *ledger;
+	raw_spinlock_t lock;		/* the ledger's */
+	struct kvm *kvm;
+	u32 lpid;
+	bool live;			/* every CPU has passed our entry hook since creation */
+	struct task_struct *batcher[KHT_BATCHERS];
+	struct kht_vcpu **vcpu;		/* by vcpu_idx, made at the first vcpu_load */
+	struct kht_stats stats;
+	struct list_head node;		/* all domains, under the domain mutex */
+	struct rcu_head rcu;
+	struct kht_files files;
+};
+
+extern struct kht_thread *kht_threads;		/* by CPU number */
+
+/*
+ * True while invalidations may become debts or be batched. Written by attach
+ * and detach only; cleared first, set last (invariant 8).
+ */
+extern bool kht_deferring;
+
+/* True while vCPU moves are ours: the order of writes as above. */
+extern bool kht_moving;
+
+/* src/guest/domain.c */
+int kht_domains_init(unsigned int log_entries);
+void kht_domains_exit(void);
+struct kht_domain *kht_domain(u32 lpid);	/* RCU read side or the VM is held */
+void kht_domains_open(void);
+void kht_domains_close(void);
+void kht_domains_pay(void);
+void kht_cpu_arrives(void);
+
+void kht_on_vcpu_create(struct kvm_vcpu *vcpu);	/* may sleep */
+void kht_on_vm_destroy(struct kvm *kvm);	/* may sleep */
+void kht_adopt(struct kvm *kvm);		/* any context, preemption off */
+
+static inline struct kht_domain *kht_domain_of(struct kvm *kvm)
+{
+	return kht_domain(kvm->arch.lpid);
+}
+
+/* src/guest/entry.c; preemption off */
+void kht_on_guest_enter(struct kvm_vcpu *vcpu);
+void kht_on_guest_exit(struct kvm_vcpu *vcpu);
+u64 kht_quadrant_begin(u32 lpid);
+void kht_quadrant_end(u64 key);
+
+/* src/guest/invalidate.c; preemption off. True: done, skip the kernel's broadcast. */
+bool kht_on_flush_page(u32 lpid, u64 gpa, u64 size);
+bool kht_on_flush_full(u32 lpid);
+
+/* src/guest/batch.c; same task from begin to end, may hold mmu_lock */
+struct kht_domain *kht_batch_begin(struct kvm *kvm);
+void kht_batch_end(struct kht_domain *d);
+bool kht_batching(const struct kht_domain *d);
+
+/* src/guest/move.c; preemption off */
+void kht_on_vcpu_load(struct kvm_vcpu *vcpu, int cpu);
+void kht_on_vcpu_put(struct kvm_vcpu *vcpu);
+
+#endif

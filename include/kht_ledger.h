@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The ledger: which partition-scope invalidations of a domain (LPID) have been
+ * recorded, and how far each hardware thread has caught up. Specified by
+ * invariants 1 to 5 of DESIGN.md; see src/core/ledger.c for the argument.
+ *
+ * Locking: functions marked [lock] need kht_lock(); none of the others takes it.
+ * include/kht_protocol.h has the whole steps an outsider calls.
+ */
+#ifndef KHT_LEDGER_H
+#define KHT_LEDGER_H
+
+#include "kht_base.h"
+
+#define KHT_LOG_MAX	512	/* entries; bound of the parameter log_entries */
+
+/* One hardware thread. A cache line of its own: only its CPU writes it. */
+struct kht_thread {
+	u64 guest;		/* key of the vCPU this thread may be running, or 0 */
+	u64 quadrant;		/* key of the LPID a quadrant access uses, or 0 */
+	u64 *replay;		/* scratch for kht_owed(): log_entries pages */
+} kht_aligned;
+
+/* The threads that share one TLB with a thread (cpu_first_tlb_thread_sibling()). */
+struct kht_core {
+	unsigned int first, last, step;
+};
+
+struct kht_ledger {
+	/* Read on every guest entry, written when an invalidation is recorded. */
+	u64 gen;		/* newest recorded invalidation; starts at 1 */
+	u32 lpid;
+	u32 nr_threads;
+	u64 *seen;		/* per thread: settled up to; 0 = unknown, owes a full flush */
+	unsigned long *visited;	/* threads that have run this domain */
+	u64 *log;		/* ring: the page of generation g is log[g % log_size] */
+	u32 log_size;		/* entries, 0 to KHT_LOG_MAX */
+
+	/* Written while recording: kept off the line that entries read. */
+	u32 staged kht_aligned;	/* recorded but not yet published generations */
+	u64 staged_full;	/* newest staged generation that is no single page, or 0 */
+	u64 full;		/* newest generation that only a full flush settles */
+	u64 covered;		/* up to here no thread in guest is behind */
+	u64 credit_from;	/* machine-wide flushes executed the generations */
+	u64 credit_to;		/* (credit_from, credit_to] on every thread */
+	void *lock;		/* kht_lock()'s; core never looks inside */
+};
+
+enum kht_need {
+	KHT_NOTHING,
+	KHT_SYNC,		/* a sibling flushed: ptesync and own ERAT only */
+	KHT_REPLAY,		/* invalidate the listed pages */
+	KHT_FLUSH,		/* invalidate the whole LPID */
+};
+
+struct kht_debt {
+	enum kht_need need;
+	u32 pages;		/* KHT_REPLAY: number of entries in thread->replay */
+	bool overflow;		/* KHT_FLUSH: only because the log was too short */
+	u64 upto;		/* the generation the flush will have settled */
+};
+
+/* A logged page: guest real address with the page shift in its low bits. */
+static inline u64 kht_page(u64 gpa, unsigned int shift)
+{
+	return (gpa >> shift << shift) | shift;
+}
+
+static inline unsigned int kht_page_shift(u64 page)
+{
+	return page & 0xfff;
+}
+
+static inline u64 kht_page_gpa(u64 page)
+{
+	return page & ~0xfffULL;
+}
+
+/* Who runs where: never 0, since LPID 0 is the host. */
+static inline u64 kht_key(u32 lpid, u32 vcpu_id)
+{
+	return (u64)lpid << 32 | vcpu_id;
+}
+
+static inline u32 kht_key_lpid(u64 key)
+{
+	return key >> 32;
+}
+
+size_t kht_ledger_bytes(u32 nr_threads, u32 log_size);
+struct kht_ledger *kht_ledger_init(void *zeroed, u32 lpid, u32 nr_threads, u32 log_size);
+
+void kht_visit(struct kht_ledger *l, unsigned int cpu);
+
+static inline bool kht_visited(const struct kht_ledger *l, unsigned int cpu)
+{
+	const unsigned int bits = 8 * sizeof(long);
+
+	return kht_load(&l->visited[cpu / bits]) >> (cpu % bits) & 1;
+}
+
+/*
+ * Invariant 4, the entering side. Returns true when @cpu owes something.
+ *
+ * The mark is published before the generation is read. The partner is the
+ * fence in kht_behind(): either the invalidator sees our mark and broadcasts,
+ * or we see its generation and settle. Without the fence the mark may still sit
+ * in the store queue while the old generation is read, and both sides miss
+ * each other.
+ */
+static inline bool kht_arrive(struct kht_ledger *l, u64 *mark, u64 key, unsigned int cpu)
+{
+	kht_store(mark, key);
+	if (!kht_visited(l, cpu))
+		kht_visit(l, cpu);
+	if (!kht_mutant(KHT_MUT_NO_ENTRY_FENCE))
+		kht_full_fence();
+	return kht_load(&l->gen) != kht_load(&l->seen[cpu]);
+}
+
+/*
+ * The leaving side. Release: whatever the guest, or a quadrant access, did
+ * through its translations comes before the mark goes. Compares, because a
+ * newer occupant may already have marked the thread. Preemption is off.
+ */
+static inline void kht_leave(u64 *mark, u64 key)
+{
+	if (kht_load(mark) == key)
+		kht_store_release(mark, 0);
+}
+
+struct kht_debt kht_owed(struct kht_ledger *l, struct kht_thread *t, unsigned int cpu,
+			 struct kht_core core);			/* [lock] */
+void kht_settled(struct kht_ledger *l, unsigned int cpu, u64 upto);
+
+void kht_stage_page(struct kht_ledger *l, u64 page);		/* [lock] */
+void kht_stage_full(struct kht_ledger *l);			/* [lock] */
+u64 kht_commit(struct kht_ledger *l);				/* [lock] */
+bool kht_log_page(const struct kht_ledger *l, u64 gen, u64 *page);	/* [lock] */
+
+bool kht_behind(const struct kht_ledger *l, const struct kht_thread *threads, u64 upto);
+
+static inline bool kht_occupied(const struct kht_ledger *l, const struct kht_thread *threads)
+{
+	return kht_behind(l, threads, ~0ULL);
+}
+
+void kht_covered(struct kht_ledger *l, u64 upto);		/* [lock] */
+void kht_credit(struct kht_ledger *l, u64 from, u64 upto);	/* [lock] */
+
+#endif

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Getting in and out, as a whole. The order is the argument:
+ *
+ * in	1. entry and exit tracepoints	marks are kept from here on
+ *	2. hooks on the invalidations	they do nothing without a domain
+ *	3. CPU hotplug			a CPU that arrives owes
+ *	4. kvmppc_hv_ops		guests get domains, tasks open batches
+ *	5. domains may be made
+ *	6. kht_moving, kht_deferring	from here on decisions are ours
+ *
+ * out	6. decisions are stock's again; wait until nobody decides any more
+ *	   every debt is paid while the entry hook still settles	(8)
+ *	5. domains go
+ *	4. ... 1. in reverse
+ *
+ * Each step that fails undoes those before it, with one exception: without the
+ * hooks of step 2 invalidations stay stock's and moves are still ours. A
+ * feature is on or off as a whole, and status says which and why.
+ */
+#include <linux/cpuhotplug.h>
+#include <linux/module.h>
+#include <linux/seq_file.h>
+#include <asm/kvm_ppc.h>
+#include "kht_attach.h"
+#include "kht_guest.h"
+#include "kht_power.h"
+
+static bool attached;
+static int hotplug_state;
+static char why_passive[128] = "not attached yet";
+static char why_no_defer[128];
+
+static int cpu_arrives(unsigned int cpu)
+{
+	kht_cpu_arrives();
+	return 0;
+}
+
+static int stay_passive(int rc, const char *why)
+{
+	snprintf(why_passive, sizeof(why_passive), "%s", why);
+	pr_warn("passive: %s\n", why);
+	return rc;
+}
+
+static int hold_kvm_hv(void)
+{
+	const char *unfit = kht_power_unfit();
+
+	if (unfit)
+		return stay_passive(-ENODEV, unfit);
+	if (!kvmppc_hv_ops || !try_module_get(kvmppc_hv_ops->owner))
+		return stay_passive(-ENOENT, "kvm-hv is not loaded; load it, then write 1 to the parameter enabled");
+	return 0;
+}
+
+/* Marks of an earlier attachment whose exits were never reported. */
+static void forget_marks(void)
+{
+	int cpu;
+
+	for_each_possible_cpu(cpu) {
+		kht_store(&kht_threads[cpu].guest, 0);
+		kht_store(&kht_threads[cpu].quadrant, 0);
+	}
+}
+
+static bool attach_hooks(void)
+{
+	const char *failed;
+	int rc = kht_attach_hooks(&failed);
+
+	why_no_defer[0] = 0;
+	if (!rc)
+		return true;
+	snprintf(why_no_defer, sizeof(why_no_defer), "cannot hook %s (error %d)", failed, rc);
+	pr_warn("defer is off: %s\n", why_no_defer);
+	return false;
+}
+
+static int attach_hotplug(void)
+{
+	int rc = cpuhp_setup_state_nocalls(CPUHP_BP_PREPARE_DYN, "kvm_hv_tlb:prepare",
+					   cpu_arrives, NULL);
+
+	if (rc < 0)
+		return rc;
+	hotplug_state = rc;
+	return 0;
+}
+
+/* Returns 0 with at least vCPU moves ours, or an error and nothing attached. */
+int kht_attach(void)
+{
+	bool hooked;
+	int rc;
+
+	if (attached)
+		return 0;
+	rc = hold_kvm_hv();
+	if (rc)
+		return rc;
+	forget_marks();
+	rc = kht_attach_entry();
+	if (rc) {
+		stay_passive(rc, "the tracepoints kvm_hv:kvm_guest_enter and kvm_guest_exit cannot be used");
+		goto put;
+	}
+	hooked = attach_hooks();
+	rc = attach_hotplug();
+	if (rc) {
+		stay_passive(rc, "no CPU hotplug state is free");
+		goto unhook;
+	}
+	rc = kht_attach_ops();
+	if (rc) {
+		stay_passive(rc, "kvmppc_hv_ops lacks a member this module wraps");
+		goto unplug;
+	}
+	kht_domains_open();
+	WRITE_ONCE(kht_moving, true);
+	WRITE_ONCE(kht_deferring, hooked);
+	attached = true;
+	pr_info("attached to %s\n", kvmppc_hv_ops->owner->name);
+	return 0;
+unplug:
+	cpuhp_remove_state_nocalls(hotplug_state);
+unhook:
+	kht_detach_hooks();
+	kht_detach_entry();
+put:
+	module_put(kvmppc_hv_ops->owner);
+	return rc;
+}
+
+void kht_detach(void)
+{
+	if (!attached)
+		return;
+	WRITE_ONCE(kht_moving, false);
+	WRITE_ONCE(kht_deferring, false);
+	kht_wait_for_ops();
+	kht_domains_pay();
+	kht_domains_close();
+	kht_detach_ops();
+	cpuhp_remove_state_nocalls(hotplug_state);
+	kht_detach_hooks();
+	kht_detach_entry();
+	module_put(kvmppc_hv_ops->owner);
+	attached = false;
+	snprintf(why_passive, sizeof(why_passive), "disabled by the parameter enabled");
+	pr_info("detached, every debt is settled\n");
+}
+
+static void show(struct seq_file *m, const char *feature, bool on, const char *why)
+{
+	if (on)
+		seq_printf(m, "%s: on\n", feature);
+	else
+		seq_printf(m, "%s: off (%s)\n", feature, why);
+}
+
+void kht_attach_status(struct seq_file *m)
+{
+	seq_printf(m, "flavour: %s\n", attached ? "shim" : "none");
+	show(m, "attached", attached, why_passive);
+	show(m, "invalidations", attached && kht_deferring, attached ? why_no_defer : why_passive);
+	show(m, "moves", attached && kht_moving, why_passive);
+	seq_printf(m, "tlb_sets: %u\n", kht_tlb_sets());
+}

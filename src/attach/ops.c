@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Members of kvmppc_hv_ops. They are replaced in place: is_kvmppc_hv_enabled()
+ * compares the pointer to the structure, every guest carries it.
+ */
+#include <linux/rcupdate.h>
+#include <linux/srcu.h>
+#include <asm/kvm_ppc.h>
+#include "compat/kvm_ops.h"
+#include "kht_attach.h"
+#include "kht_guest.h"
+
+static struct kvmppc_ops stock;		/* what the members were */
+
+/* A wrapper that may sleep is inside; the others run with preemption off. */
+DEFINE_STATIC_SRCU(inside);
+
+static void our_vcpu_load(struct kvm_vcpu *vcpu, int cpu)
+{
+	stock.vcpu_load(vcpu, cpu);
+	kht_on_vcpu_load(vcpu, cpu);
+}
+
+static void our_vcpu_put(struct kvm_vcpu *vcpu)
+{
+	kht_on_vcpu_put(vcpu);
+	stock.vcpu_put(vcpu);
+}
+
+static int our_vcpu_create(struct kvm_vcpu *vcpu)
+{
+	int idx = srcu_read_lock(&inside);
+	int rc = stock.vcpu_create(vcpu);
+
+	if (!rc)
+		kht_on_vcpu_create(vcpu);
+	srcu_read_unlock(&inside, idx);
+	return rc;
+}
+
+static void our_destroy_vm(struct kvm *kvm)
+{
+	int idx = srcu_read_lock(&inside);
+
+	kht_on_vm_destroy(kvm);
+	stock.destroy_vm(kvm);
+	srcu_read_unlock(&inside, idx);
+}
+
+/* Runs @call as one batch of @kvm. */
+#define BATCH(kvm, call) do {						\
+	int idx_ = srcu_read_lock(&inside);				\
+	struct kht_domain *d_ = kht_batch_begin(kvm);			\
+									\
+	call;								\
+	if (d_)								\
+		kht_batch_end(d_);					\
+	srcu_read_unlock(&inside, idx_);				\
+} while (0)
+
+static int our_get_dirty_log(struct kvm *kvm, struct kvm_dirty_log *log)
+{
+	int rc;
+
+	BATCH(kvm, rc = stock.get_dirty_log(kvm, log));
+	return rc;
+}
+
+static void our_flush_memslot(struct kvm *kvm, struct kvm_memory_slot *slot)
+{
+	BATCH(kvm, stock.flush_memslot(kvm, slot));
+}
+
+static void our_commit_memory_region(struct kvm *kvm, struct kvm_memory_slot *old,
+				     const struct kvm_memory_slot *new,
+				     enum kvm_mr_change change)
+{
+	BATCH(kvm, stock.commit_memory_region(kvm, old, new, change));
+}
+
+static bool our_unmap_gfn_range(struct kvm *kvm, struct kvm_gfn_range *range)
+{
+	bool rc;
+
+	BATCH(kvm, rc = stock.unmap_gfn_range(kvm, range));
+	return rc;
+}
+
+#ifdef KHT_HAVE_SET_SPTE_GFN
+/* A notifier like the one above: its caller frees the page it replaced. */
+static bool our_set_spte_gfn(struct kvm *kvm, struct kvm_gfn_range *range)
+{
+	bool rc;
+
+	BATCH(kvm, rc = stock.set_spte_gfn(kvm, range));
+	return rc;
+}
+#endif
+
+struct member {
+	size_t offset;		/* in struct kvmppc_ops */
+	void *ours;
+};
+
+/* The conditional checks that the wrapper has the member's type. */
+#define MEMBER(name) {								\
+	.offset = offsetof(struct kvmppc_ops, name),				\
+	.ours = true ? our_##name : (typeof(((struct kvmppc_ops *)0)->name))0,	\
+}
+
+static const struct member members[] = {
+	MEMBER(destroy_vm),
+	MEMBER(vcpu_create),
+	MEMBER(vcpu_put),
+	MEMBER(vcpu_load),
+	MEMBER(get_dirty_log),
+	MEMBER(flush_memslot),
+	MEMBER(commit_memory_region),
+	MEMBER(unmap_gfn_range),
+#ifdef KHT_HAVE_SET_SPTE_GFN
+	MEMBER(set_spte_gfn),
+#endif
+};
+
+static void **member_of(struct kvmppc_ops *ops, unsigned int i)
+{
+	return (void *)ops + members[i].offset;
+}
+
+/* Others read a member once per call, without a lock: each change is one store. */
+int kht_attach_ops(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(members); i++)
+		if (!*member_of(kvmppc_hv_ops, i))
+			return -ENOENT;
+	stock = *kvmppc_hv_ops;
+	for (i = 0; i < ARRAY_SIZE(members); i++)
+		WRITE_ONCE(*member_of(kvmppc_hv_ops, i), members[i].ours);
+	return 0;
+}
+
+/* Waits for every call that began through a wrapper. */
+void kht_wait_for_ops(void)
+{
+	synchronize_rcu();
+	synchronize_srcu(&inside);
+}
+
+void kht_detach_ops(void)
+{
+	int i;
+
+	for (i = ARRAY_SIZE(members) - 1; i >= 0; i--)
+		WRITE_ONCE(*member_of(kvmppc_hv_ops, i), *member_of(&stock, i));
+	kht_wait_for_ops();
+	/*
+	 * A task may have fetched our member but not yet entered it, or may be
+	 * preempted on the last instructions of a wrapper, past its unlock.
+	 */
+	synchronize_rcu_tasks();
+	kht_wait_for_ops();
+}

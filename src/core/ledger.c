@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The ledger of one domain: recorded invalidations and who has caught up.
+ *
+ * An invalidation gets a generation. A thread enters the guest only when its
+ * own generation, seen[cpu], has reached the domain's, gen. The protocol, with
+ * the numbers of DESIGN.md's invariants:
+ *
+ *	invalidating				entering
+ *	------------				--------
+ *	change the PTE				mark "in guest"
+ *	ptesync				(4)	full fence		(4)
+ *	raise gen				read gen = g
+ *	full fence			(4)	if seen < g: flush, ptesync,
+ *	anybody in guest with seen < gen?	             seen = g	(3)
+ *	  no:  return, it is a debt	(1)	run the guest
+ *	  yes: broadcast, return	(2)
+ *
+ * Store-buffering: with both fences, at least one side sees the other. If the
+ * invalidator sees the mark, the translations are gone from the whole machine
+ * before it returns. If the entering thread sees the raised generation, the
+ * flush it then runs comes after the PTE change, so the TLB can be refilled
+ * only from the new tables.
+ *
+ * seen[] advances after the flush and only to the value read before it (3): an
+ * invalidation recorded while the flush runs keeps the thread in debt. Extra
+ * flushes are legal, missed ones never, so every doubtful case below (unknown
+ * thread, log overwritten, credit that does not fit) ends in a full flush.
+ */
+#include "kht_ledger.h"
+
+#define BITS_PER_WORD	(8 * (unsigned int)sizeof(long))
+
+static size_t words(u32 nr_threads)
+{
+	return (nr_threads + BITS_PER_WORD - 1) / BITS_PER_WORD;
+}
+
+/* Bytes kht_ledger_init() needs for @nr_threads threads and @log_size pages. */
+size_t kht_ledger_bytes(u32 nr_threads, u32 log_size)
+{
+	return sizeof(struct kht_ledger) + nr_threads * sizeof(u64) +
+	       log_size * sizeof(u64) + words(nr_threads) * sizeof(long);
+}
+
+/*
+ * Sets up a ledger in @zeroed, KHT_CACHELINE-aligned zeroed memory. Every thread starts
+ * as unknown (0 < gen) and owes a full flush: the LPID may have belonged to
+ * another guest (invariant 5).
+ */
+struct kht_ledger *kht_ledger_init(void *zeroed, u32 lpid, u32 nr_threads, u32 log_size)
+{
+	struct kht_ledger *l = zeroed;
+	u32 i;
+
+	l->gen = 1;
+	l->full = 1;
+	l->covered = 1;
+	l->credit_from = 1;
+	l->credit_to = 1;
+	l->lpid = lpid;
+	l->nr_threads = nr_threads;
+	l->log_size = log_size;
+	l->seen = (u64 *)(l + 1);
+	l->log = l->seen + nr_threads;
+	l->visited = (unsigned long *)(l->log + log_size);
+	if (kht_mutant(KHT_MUT_NEW_GUEST_CLEAN))
+		for (i = 0; i < nr_threads; i++)
+			l->seen[i] = 1;
+	return l;
+}
+
+/*
+ * @cpu runs the domain for the first time. Threads that never did need no look
+ * in kht_behind(). The bit is never cleared, so a concurrent look cannot lose
+ * it; it is ordered before the look by the fence in kht_arrive().
+ */
+void kht_visit(struct kht_ledger *l, unsigned int cpu)
+{
+	__atomic_fetch_or(&l->visited[cpu / BITS_PER_WORD], 1UL << cpu % BITS_PER_WORD,
+			  __ATOMIC_RELAXED);
+}
+
+/* seen[cpu], raised by what machine-wide flushes have done for every thread. */
+static u64 credited(const struct kht_ledger *l, unsigned int cpu)
+{
+	u64 seen = kht_load_acquire(&l->seen[cpu]);
+
+	if (seen >= l->credit_from && seen < l->credit_to)
+		return l->credit_to;
+	return seen;
+}
+
+/*
+ * The TLB is shared: what one thread of the core has flushed is gone for all.
+ * The acquire in credited() pairs with the release in kht_settled(): a sibling
+ * that shows a generation has finished its flush.
+ */
+static u64 core_seen(const struct kht_ledger *l, struct kht_core core)
+{
+	u64 best = 0;
+	unsigned int i;
+
+	for (i = core.first; i <= core.last; i += core.step) {
+		u64 seen = credited(l, i);
+
+		if (seen > best)
+			best = seen;
+	}
+	return best;
+}
+
+/*
+ * True when the log still holds every page of (from, upto]. Staged entries
+ * count: they are in the ring already, over the oldest ones.
+ */
+static bool logged(const struct kht_ledger *l, u64 from)
+{
+	if (kht_mutant(KHT_MUT_IGNORE_OVERFLOW))
+		return l->log_size > 0;
+	return l->gen + l->staged - from <= l->log_size;
+}
+
+static u32 copy_log(const struct kht_ledger *l, u64 *pages, u64 from)
+{
+	u32 n = 0;
+
+	while (from < l->gen && n < l->log_size)
+		pages[n++] = l->log[++from % l->log_size];
+	return n;
+}
+
+/*
+ * What @cpu, already marked by kht_arrive(), has to execute before it may use
+ * the domain's translations. A sibling's flush spares ours, but never the
+ * ptesync and the ERAT, which are per thread (ISA 3.0B does not promise that
+ * threads share translations; Linux commit 77bbbc0cf848).
+ */
+struct kht_debt kht_owed(struct kht_ledger *l, struct kht_thread *t, unsigned int cpu,
+			 struct kht_core core)
+{
+	struct kht_debt d = { .upto = l->gen };
+	u64 seen = credited(l, cpu);
+	u64 from;
+
+	if (seen >= d.upto || kht_mutant(KHT_MUT_NO_ENTRY_FLUSH))
+		return d;
+	from = core_seen(l, core);
+	if (from >= d.upto) {
+		d.need = kht_mutant(KHT_MUT_NO_SIBLING_SYNC) ? KHT_NOTHING : KHT_SYNC;
+		return d;
+	}
+	if (from < l->full || !logged(l, from)) {
+		d.overflow = from >= l->full;
+		d.need = KHT_FLUSH;
+		return d;
+	}
+	d.pages = copy_log(l, t->replay, from);
+	d.need = KHT_REPLAY;
+	return d;
+}
+
+/*
+ * The flush that kht_owed() asked for has finished (its ptesync is done).
+ * Release: the flush comes before the number that vouches for it.
+ */
+void kht_settled(struct kht_ledger *l, unsigned int cpu, u64 upto)
+{
+	if (kht_mutant(KHT_MUT_GEN_AFTER_FLUSH))
+		upto = kht_load(&l->gen);
+	kht_store_release(&l->seen[cpu], upto);
+}
+
+/*
+ * Staging collects invalidations whose effect nobody waits for yet (a batch):
+ * they get their generations, but gen is raised by kht_commit() only, with one
+ * ptesync for all of them.
+ */
+void kht_stage_page(struct kht_ledger *l, u64 page)
+{
+	l->staged++;
+	if (l->log_size)
+		l->log[(l->gen + l->staged) % l->log_size] = page;
+}
+
+/* The same for an invalidation that is not one page: walk cache, whole LPID. */
+void kht_stage_full(struct kht_ledger *l)
+{
+	l->staged++;
+	l->staged_full = l->gen + l->staged;
+}
+
+/*
+ * Publishes everything staged, by whomever, and returns the newest generation.
+ * The PTE changes reach the table walks before the generation that announces
+ * them; the caller's next step is kht_behind(), whose fence is the partner of
+ * the one in kht_arrive().
+ */
+u64 kht_commit(struct kht_ledger *l)
+{
+	if (!l->staged)
+		return l->gen;
+	kht_pte_fence();
+	if (l->staged_full)
+		l->full = l->staged_full;
+	kht_store_release(&l->gen, l->gen + l->staged);
+	l->staged = 0;
+	l->staged_full = 0;
+	return l->gen;
+}
+
+/* The page of generation @gen; false if it is no page or no longer in the log. */
+bool kht_log_page(const struct kht_ledger *l, u64 gen, u64 *page)
+{
+	if (gen <= l->full || !logged(l, gen - 1))
+		return false;
+	*page = l->log[gen % l->log_size];
+	return true;
+}
+
+static bool uses(const struct kht_thread *t, u32 lpid)
+{
+	return kht_key_lpid(kht_load(&t->guest)) == lpid ||
+	       kht_key_lpid(kht_load(&t->quadrant)) == lpid;
+}
+
+static bool word_behind(const struct kht_ledger *l, const struct kht_thread *threads,
+			u64 upto, unsigned int word)
+{
+	unsigned long left = kht_load(&l->visited[word]);
+	unsigned int cpu;
+
+	for (; left; left &= left - 1) {
+		cpu = word * BITS_PER_WORD + __builtin_ctzl(left);
+		if (uses(&threads[cpu], l->lpid) && kht_load(&l->seen[cpu]) < upto)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Invariant 4, the invalidating side: is a thread using the domain's
+ * translations that has not settled up to @upto? A thread that has settled that
+ * far did so after the PTE changed, so it runs with the new tables.
+ *
+ * The fence orders the raise of gen before the look; its partner is the fence
+ * in kht_arrive().
+ */
+bool kht_behind(const struct kht_ledger *l, const struct kht_thread *threads, u64 upto)
+{
+	unsigned int word;
+
+	kht_full_fence();
+	for (word = 0; word < words(l->nr_threads); word++)
+		if (word_behind(l, threads, upto, word))
+			return true;
+	return false;
+}
+
+/* Everything up to @upto is a mere debt or has been broadcast (invariant 7). */
+void kht_covered(struct kht_ledger *l, u64 upto)
+{
+	if (l->covered < upto)
+		l->covered = upto;
+}
+
+/*
+ * A machine-wide flush has executed the invalidations (from, upto] everywhere:
+ * 0 for a flush of the whole LPID. A thread that had settled all before @from
+ * owes nothing of them any more; one further behind keeps its whole debt.
+ * Overlapping credits join, since their union has been executed. A credit that
+ * does not touch the last one replaces it, if it is newer: forgetting a credit
+ * costs a flush and is legal.
+ */
+void kht_credit(struct kht_ledger *l, u64 from, u64 upto)
+{
+	if (upto <= l->credit_to)
+		return;
+	if (from > l->credit_to || from < l->credit_from)
+		l->credit_from = from;
+	if (kht_mutant(KHT_MUT_CREDIT_ALL))
+		l->credit_from = 0;
+	l->credit_to = upto;
+}

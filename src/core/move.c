@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* vCPU moves; include/kht_move.h has the reasoning. */
+#include "kht_move.h"
+
+/*
+ * The vCPU's thread gives up its CPU. Returns true when that CPU has to run
+ * the order sequence now; false when it has nothing unfinished or the price is
+ * not worth paying.
+ */
+bool kht_vcpu_put(struct kht_vcpu *v, bool scheduled_out)
+{
+	if (v->ran_on < 0)
+		return false;
+	if (!scheduled_out) {
+		if (!v->credit)
+			return false;
+		v->credit--;
+		v->spent = true;
+	}
+	v->ran_on = -1;
+	return true;
+}
+
+/*
+ * The vCPU's thread takes @cpu; the vCPU last ran on @prev_cpu (-1: never).
+ * Threads of one core share the TLB, so a move between them leaves no debt.
+ */
+struct kht_move kht_vcpu_load(struct kht_vcpu *v, int prev_cpu, int cpu, bool same_core)
+{
+	struct kht_move m = { .ipi = -1 };
+
+	if (prev_cpu < 0 || prev_cpu == cpu)
+		return m;
+	m.moved = true;
+	m.debt = !same_core && !kht_mutant(KHT_MUT_NO_MOVE_DEBT);
+	if (v->ran_on >= 0 && v->ran_on != cpu) {
+		m.ipi = v->ran_on;
+		v->ran_on = -1;
+	}
+	if (m.ipi >= 0 || v->spent)
+		v->credit = KHT_SYNC_CREDIT;
+	v->spent = false;
+	return m;
+}
+
+/*
+ * Lists the threads of @core that may be running the domain, in @cpus (room for
+ * KHT_CORE_MAX), and returns how many. The caller has marked the process-scope
+ * debt of the core; those threads have to leave the guest to see it, before the
+ * moved vCPU goes on.
+ *
+ * The fence orders the debt before the look. Its partner is the fence in
+ * kht_arrive(), which comes before the entry path tests the debt: a thread that
+ * we do not see here has not tested it yet.
+ */
+u32 kht_kick_list(const struct kht_ledger *l, const struct kht_thread *threads,
+		  struct kht_core core, unsigned int *cpus)
+{
+	unsigned int i;
+	u32 n = 0;
+
+	kht_full_fence();
+	if (kht_mutant(KHT_MUT_NO_KICK))
+		return 0;
+	for (i = core.first; i <= core.last && n < KHT_CORE_MAX; i += core.step)
+		if (kht_key_lpid(kht_load(&threads[i].guest)) == l->lpid)
+			cpus[n++] = i;
+	return n;
+}

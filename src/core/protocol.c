@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The steps of the protocol. src/core/ledger.c argues why they are safe; here
+ * is the order in which its pieces must be used.
+ */
+#include "kht_env.h"
+#include "kht_protocol.h"
+
+/*
+ * Settles what @cpu owes; it has marked itself with kht_arrive(). On return it
+ * may use the domain's translations. The generation in the returned debt was
+ * read before the flush began (invariant 3); an invalidation recorded
+ * meanwhile has seen our mark and broadcasts (invariant 2).
+ */
+struct kht_debt kht_settle(struct kht_ledger *l, struct kht_thread *t, unsigned int cpu,
+			   struct kht_core core)
+{
+	unsigned long flags = kht_lock(l);
+	struct kht_debt d = kht_owed(l, t, cpu, core);
+
+	kht_unlock(l, flags);
+	switch (d.need) {
+	case KHT_FLUSH:
+		kht_local_flush(l->lpid);
+		break;
+	case KHT_REPLAY:
+		kht_local_pages(l->lpid, t->replay, d.pages);
+		break;
+	case KHT_SYNC:
+		kht_local_sync(l->lpid);
+		break;
+	case KHT_NOTHING:
+		break;
+	}
+	kht_settled(l, cpu, d.upto);
+	return d;
+}
+
+static u64 record(struct kht_ledger *l, const u64 *page)
+{
+	unsigned long flags = kht_lock(l);
+	u64 upto;
+
+	if (page)
+		kht_stage_page(l, *page);
+	else
+		kht_stage_full(l);
+	upto = kht_commit(l);
+	kht_unlock(l, flags);
+	return upto;
+}
+
+/*
+ * One invalidation whose caller waits for it: true if it has become a debt,
+ * false if the caller must broadcast it.
+ *
+ * The first look saves recording what is broadcast anyway; it needs no order,
+ * since its "somebody" ends in a broadcast and its "nobody" is not believed.
+ * The second look, after the raise, is the one invariant 4 is about. If it
+ * finds somebody who has just arrived, the recorded generation stays: the
+ * broadcast executes it, and the threads flush once more than they had to.
+ */
+static bool defer(struct kht_ledger *l, const struct kht_thread *threads, const u64 *page)
+{
+	unsigned long flags;
+	u64 upto;
+
+	if (kht_occupied(l, threads) && !kht_mutant(KHT_MUT_NO_BROADCAST))
+		return false;
+	upto = record(l, page);
+	if (!kht_mutant(KHT_MUT_LOOK_BEFORE_RAISE) && !kht_mutant(KHT_MUT_NO_BROADCAST) &&
+	    kht_behind(l, threads, upto))
+		return false;
+	flags = kht_lock(l);
+	kht_covered(l, upto);
+	kht_unlock(l, flags);
+	return true;
+}
+
+bool kht_defer_page(struct kht_ledger *l, const struct kht_thread *threads, u64 page)
+{
+	return defer(l, threads, &page);
+}
+
+/* The same for the walk cache or the whole LPID. */
+bool kht_defer_full(struct kht_ledger *l, const struct kht_thread *threads)
+{
+	return defer(l, threads, NULL);
+}
+
+/* One invalidation of a batch: nobody waits for it before kht_cover(). */
+void kht_absorb_page(struct kht_ledger *l, u64 page)
+{
+	unsigned long flags = kht_lock(l);
+
+	kht_stage_page(l, page);
+	kht_unlock(l, flags);
+}
+
+void kht_absorb_full(struct kht_ledger *l)
+{
+	unsigned long flags = kht_lock(l);
+
+	kht_stage_full(l);
+	kht_unlock(l, flags);
+}
+
+/*
+ * False when one of (from, upto] is no page or has left the log; then the
+ * whole LPID must be flushed, the pages already done notwithstanding.
+ */
+static bool broadcast_pages(struct kht_ledger *l, struct kht_cover *c)
+{
+	unsigned long flags;
+	u64 gen, page;
+	bool ok;
+
+	for (gen = c->from + 1; gen <= c->upto; gen++) {
+		flags = kht_lock(l);
+		ok = kht_log_page(l, gen, &page);
+		kht_unlock(l, flags);
+		if (!ok)
+			return false;
+		kht_broadcast_page(l->lpid, page);
+		c->broadcasts++;
+	}
+	return true;
+}
+
+static void broadcast(struct kht_ledger *l, struct kht_cover *c, u32 ceiling)
+{
+	unsigned long flags;
+	u64 credit = c->from;
+
+	c->how = KHT_HOW_PAGES;
+	if (c->upto - c->from > ceiling || !broadcast_pages(l, c)) {
+		c->how = KHT_HOW_LPID;
+		kht_broadcast_lpid(l->lpid);
+		c->broadcasts++;
+		credit = 0;
+	}
+	flags = kht_lock(l);
+	kht_credit(l, credit, c->upto);
+	kht_unlock(l, flags);
+}
+
+/*
+ * The end of a batch, and of every other operation whose caller may free
+ * memory: brings everything recorded on the domain so far, by whomever, to the
+ * threads that still run with older translations (invariants 2 and 7). At most
+ * @ceiling pages are broadcast one by one, more as one flush of the LPID.
+ * Without @defer everything is broadcast, whoever is in guest.
+ *
+ * Two callers may cover the same generations at the same time. Neither trusts
+ * the other's unfinished work: covered advances after the broadcast only.
+ */
+struct kht_cover kht_cover(struct kht_ledger *l, const struct kht_thread *threads,
+			   u32 ceiling, bool defer)
+{
+	struct kht_cover c = { 0 };
+	unsigned long flags = kht_lock(l);
+
+	c.from = l->covered;
+	c.upto = kht_commit(l);
+	kht_unlock(l, flags);
+	if (c.from >= c.upto)
+		return c;
+	if ((defer && !kht_behind(l, threads, c.upto)) || kht_mutant(KHT_MUT_NO_BATCH_END))
+		c.how = KHT_HOW_DEBT;
+	else
+		broadcast(l, &c, ceiling);
+	flags = kht_lock(l);
+	kht_covered(l, c.upto);
+	kht_unlock(l, flags);
+	return c;
+}
+
+/*
+ * Every thread owes a full flush, without anybody waiting: a CPU comes online
+ * whose TLB nobody vouches for. Not in guest yet, so there is nobody to look
+ * for. Costs every other core one flush, which is legal.
+ */
+void kht_owe_full(struct kht_ledger *l)
+{
+	if (!kht_mutant(KHT_MUT_HOTPLUG_CLEAN))
+		record(l, NULL);
+}
+
+/*
+ * Invariant 8: before the hooks go, one broadcast executes every debt of the
+ * domain. Returns false when there was none. New invalidations are no longer
+ * deferred when this is called.
+ */
+bool kht_pay_all(struct kht_ledger *l)
+{
+	unsigned long flags = kht_lock(l);
+	u64 upto = kht_commit(l);
+	bool owed = false;
+	u32 cpu;
+
+	for (cpu = 0; cpu < l->nr_threads && !owed; cpu++)
+		owed = kht_visited(l, cpu) && kht_load(&l->seen[cpu]) < upto;
+	kht_unlock(l, flags);
+	if (!owed || kht_mutant(KHT_MUT_NO_DETACH_SETTLE))
+		return false;
+	kht_broadcast_lpid(l->lpid);
+	flags = kht_lock(l);
+	kht_credit(l, 0, upto);
+	kht_covered(l, upto);
+	kht_unlock(l, flags);
+	return true;
+}

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Guest entry and exit, and the other place that uses a guest's translations:
+ * quadrant accesses of the host.
+ */
+#include <linux/sched.h>
+#include "kht_env.h"
+#include "kht_guest.h"
+#include "kht_power.h"
+#include "kht_protocol.h"
+#include "kht_trace.h"
+
+/* The LPID that will be in LPIDR: with a nested guest its shadow's. */
+static u64 vcpu_key(struct kvm_vcpu *vcpu)
+{
+	struct kvm_nested_guest *nested = vcpu->arch.nested;
+	u32 lpid = nested ? nested->shadow_lpid : vcpu->kvm->arch.lpid;
+
+	return kht_key(lpid, vcpu->vcpu_id);
+}
+
+static void count_settle(struct kht_domain *d, const struct kht_debt *debt)
+{
+	kht_count(&d->stats, KHT_STAT_SETTLES, 1);
+	switch (debt->need) {
+	case KHT_FLUSH:
+		kht_count(&d->stats, KHT_STAT_LOCAL_FLUSHES, 1);
+		if (debt->overflow)
+			kht_count(&d->stats, KHT_STAT_LOG_OVERFLOWS, 1);
+		break;
+	case KHT_REPLAY:
+		kht_count(&d->stats, KHT_STAT_REPLAYS, 1);
+		kht_count(&d->stats, KHT_STAT_REPLAYED_PAGES, debt->pages);
+		break;
+	case KHT_SYNC:
+		kht_count(&d->stats, KHT_STAT_SYNCS, 1);
+		break;
+	case KHT_NOTHING:
+		break;
+	}
+}
+
+static noinline void settle(struct kht_domain *d, struct kht_thread *t, unsigned int cpu)
+{
+	struct kht_debt debt = kht_settle(d->ledger, t, cpu, kht_core_of(cpu));
+
+	count_settle(d, &debt);
+	trace_kht_settle(d->lpid, cpu, debt.need, debt.pages, debt.upto);
+}
+
+/*
+ * Preemption is off and interrupts are soft-disabled until the guest has run.
+ * With nothing owed this writes the thread's mark and nothing else.
+ *
+ * The mark is also written without a domain: it has to replace that of a vCPU
+ * whose exit has not been reported yet, and adoption counts on it.
+ */
+void kht_on_guest_enter(struct kvm_vcpu *vcpu)
+{
+	unsigned int cpu = smp_processor_id();
+	struct kht_thread *t = &kht_threads[cpu];
+	u64 key = vcpu_key(vcpu);
+	struct kht_domain *d = kht_domain(kht_key_lpid(key));
+	struct kht_vcpu *v;
+
+	if (unlikely(!d)) {
+		kht_store(&t->guest, key);
+		if (!vcpu->arch.nested)
+			kht_adopt(vcpu->kvm);
+		return;
+	}
+	v = READ_ONCE(d->vcpu[vcpu->vcpu_idx]);
+	if (likely(v))
+		kht_vcpu_ran(v, cpu);
+	if (unlikely(kht_arrive(d->ledger, &t->guest, key, cpu)))
+		settle(d, t, cpu);
+}
+
+/*
+ * Reported when preemption is possible again, so maybe on another CPU. Then
+ * vcpu_put has run on the CPU that was left, and has removed the mark there.
+ */
+void kht_on_guest_exit(struct kvm_vcpu *vcpu)
+{
+	kht_leave(&kht_threads[smp_processor_id()].guest, vcpu_key(vcpu));
+}
+
+/*
+ * Invariant 6: __kvmhv_copy_tofrom_guest_radix() loads and stores through the
+ * guest's translations from the host. While it runs this thread counts as in
+ * guest. Returns the key for kht_quadrant_end(), 0 when there is no domain.
+ *
+ * Interrupts stay on in between; none of their handlers does a quadrant access,
+ * and a guest entry cannot come in between.
+ */
+u64 kht_quadrant_begin(u32 lpid)
+{
+	unsigned int cpu = smp_processor_id();
+	struct kht_thread *t = &kht_threads[cpu];
+	struct kht_domain *d = kht_domain(lpid);
+	u64 key = kht_key(lpid, 0);
+
+	if (!d || kht_mutant(KHT_MUT_NO_QUADRANT_GUARD))
+		return 0;
+	kht_count(&d->stats, KHT_STAT_QUADRANT, 1);
+	if (kht_arrive(d->ledger, &t->quadrant, key, cpu))
+		settle(d, t, cpu);
+	return key;
+}
+
+void kht_quadrant_end(u64 key)
+{
+	kht_leave(&kht_threads[smp_processor_id()].quadrant, key);
+}

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Host invalidations of a radix guest: absorb, defer, or leave to the kernel. */
+#include <linux/log2.h>
+#include "kht_guest.h"
+#include "kht_params.h"
+#include "kht_power.h"
+#include "kht_protocol.h"
+#include "kht_trace.h"
+
+/*
+ * A domain whose invalidations we may handle. mmu_ready is clear while the
+ * guest changes its MMU mode, and a hash guest has no business here: both are
+ * left to the kernel (invariant 9).
+ */
+static bool ours(const struct kht_domain *d)
+{
+	return READ_ONCE(kht_deferring) && READ_ONCE(d->live) &&
+	       kvm_is_radix(d->kvm) && READ_ONCE(d->kvm->arch.mmu_ready);
+}
+
+static bool deferred(struct kht_domain *d, bool done, u64 page)
+{
+	if (done)
+		kht_count(&d->stats, KHT_STAT_BROADCASTS_SAVED, 1);
+	else
+		kht_count(&d->stats, KHT_STAT_BROADCASTS, 1);
+	trace_kht_invalidate(d->lpid, page, done);
+	return done;
+}
+
+static struct kht_domain *domain_for(u32 lpid)
+{
+	struct kht_domain *d = kht_domain(lpid);
+
+	if (!d || kht_broadcasting())
+		return NULL;
+	return d;
+}
+
+static bool left_to_stock(struct kht_domain *d)
+{
+	if (ours(d) && kht_param_defer)
+		return false;
+	kht_count(&d->stats, KHT_STAT_STOCK, 1);
+	return true;
+}
+
+bool kht_on_flush_page(u32 lpid, u64 gpa, u64 size)
+{
+	struct kht_domain *d = domain_for(lpid);
+	u64 page = kht_page(gpa, ilog2(size));
+
+	if (!d)
+		return false;
+	if (kht_batching(d)) {
+		kht_absorb_page(d->ledger, page);
+		return true;
+	}
+	if (left_to_stock(d))
+		return false;
+	return deferred(d, kht_defer_page(d->ledger, kht_threads, page), page);
+}
+
+/* The page walk cache, or everything, of an LPID. */
+bool kht_on_flush_full(u32 lpid)
+{
+	struct kht_domain *d = domain_for(lpid);
+
+	if (!d)
+		return false;
+	if (kht_batching(d)) {
+		kht_absorb_full(d->ledger);
+		return true;
+	}
+	if (left_to_stock(d))
+		return false;
+	return deferred(d, kht_defer_full(d->ledger, kht_threads), 0);
+}

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * vCPU moves, noticed when the vCPU's thread is scheduled in. include/kht_move.h
+ * has the reasoning. The stock kernel looks for moves at every guest entry, by
+ * prev_cpu; having done the work we set prev_cpu, and it finds none.
+ */
+#include <linux/cpumask.h>
+#include <linux/slab.h>
+#include <linux/smp.h>
+#include "kht_guest.h"
+#include "kht_params.h"
+#include "kht_power.h"
+#include "kht_trace.h"
+
+static DEFINE_PER_CPU(cpumask_t, kick_mask);
+
+static void leave_guest(void *unused)
+{
+	/* Being interrupted is the point: the way back in tests the debt. */
+}
+
+static void complete_order(void *gtse)
+{
+	kht_complete_guest_flushes(gtse);
+}
+
+static bool gtse(const struct kvm *kvm)
+{
+	return kvm->arch.lpcr & LPCR_GTSE;
+}
+
+/*
+ * The state of a vCPU, made at its first load. A vCPU that has run before our
+ * hooks may have an unfinished sequence where it ran last.
+ */
+static struct kht_vcpu *vcpu_state(struct kht_domain *d, struct kvm_vcpu *vcpu)
+{
+	struct kht_vcpu *v = d->vcpu[vcpu->vcpu_idx];
+
+	if (likely(v))
+		return v;
+	v = kzalloc(sizeof(*v), GFP_ATOMIC);
+	if (!v)
+		return NULL;
+	kht_vcpu_init(v);
+	v->ran_on = vcpu->arch.prev_cpu;
+	/* Initialised before it is found; its readers depend on the address. */
+	smp_store_release(&d->vcpu[vcpu->vcpu_idx], v);
+	return v;
+}
+
+static void set_debt(struct kvm *kvm, struct kht_core core)
+{
+	unsigned int i;
+
+	for (i = core.first; i <= core.last; i += core.step)
+		cpumask_set_cpu(i, &kvm->arch.need_tlb_flush);
+}
+
+/*
+ * The core that was left owes a process-scope flush: stock's need_tlb_flush,
+ * tested on every entry after LPIDR is set. Threads that run the guest there
+ * are interrupted together and waited for once, since the moved vCPU must not
+ * go on before they have left. Returns how many.
+ */
+static unsigned int leave_core(struct kht_domain *d, unsigned int prev)
+{
+	struct kht_core core = kht_core_of(prev);
+	unsigned int cpus[KHT_CORE_MAX];
+	struct cpumask *kick = this_cpu_ptr(&kick_mask);
+	u32 i, n;
+
+	set_debt(d->kvm, core);
+	n = kht_kick_list(d->ledger, kht_threads, core, cpus);
+	if (!n)
+		return 0;
+	cpumask_clear(kick);
+	for (i = 0; i < n; i++)
+		cpumask_set_cpu(cpus[i], kick);
+	smp_call_function_many(kick, leave_guest, NULL, 1);
+	return n;
+}
+
+static void count_move(struct kht_domain *d, const struct kht_move *m, unsigned int kicked)
+{
+	bool synced = m->ipi < 0;
+
+	kht_count(&d->stats, KHT_STAT_MOVES, 1);
+	kht_count(&d->stats, KHT_STAT_IPIS_SENT, kicked + !synced);
+	if (synced) {
+		kht_count(&d->stats, KHT_STAT_MOVES_SYNCED, 1);
+		kht_count(&d->stats, KHT_STAT_IPIS_SAVED, 1);
+	}
+}
+
+/*
+ * The CPUs we wait for need to be interrupted, so we must be able to take
+ * interrupts ourselves: sched_in and the ioctls come with them enabled. Should
+ * a kernel ever call us otherwise, the move is stock's (invariant 9), as are
+ * those of nested guests and of guests without a domain.
+ */
+void kht_on_vcpu_load(struct kvm_vcpu *vcpu, int cpu)
+{
+	struct kvm *kvm = vcpu->kvm;
+	int prev = vcpu->arch.prev_cpu;
+	struct kht_domain *d = kht_domain_of(kvm);
+	struct kht_vcpu *v;
+	struct kht_move m;
+	unsigned int kicked = 0;
+
+	if (!d || !READ_ONCE(d->live) || !kvm_is_radix(kvm) || vcpu->arch.nested)
+		return;
+	v = vcpu_state(d, vcpu);
+	if (!v || !READ_ONCE(kht_moving) || !READ_ONCE(kht_param_lazy_move) || irqs_disabled())
+		return;
+	m = kht_vcpu_load(v, prev, cpu, prev >= 0 && kht_core_of(prev).first == kht_core_of(cpu).first);
+	if (likely(!m.moved))
+		return;
+	if (m.debt)
+		kicked = leave_core(d, prev);
+	if (m.ipi >= 0)
+		smp_call_function_single(m.ipi, complete_order, (void *)gtse(kvm), 1);
+	vcpu->arch.prev_cpu = cpu;
+	count_move(d, &m, kicked);
+	trace_kht_move(d->lpid, vcpu->vcpu_id, prev, cpu, m.debt, kicked, m.ipi);
+}
+
+/*
+ * Runs on the CPU that is being left. KVM's preempt notifier calls it with
+ * interrupts off, when the thread is scheduled out; the end of an ioctl calls
+ * it with interrupts on. That tells the two apart in every kernel.
+ *
+ * The thread is not in the guest: the mark goes now, because the report of the
+ * exit may come on another CPU.
+ */
+void kht_on_vcpu_put(struct kvm_vcpu *vcpu)
+{
+	struct kvm *kvm = vcpu->kvm;
+	struct kht_domain *d = kht_domain_of(kvm);
+	struct kht_vcpu *v;
+
+	kht_on_guest_exit(vcpu);
+	if (!d || !READ_ONCE(kht_moving) || !READ_ONCE(kht_param_lazy_move))
+		return;
+	v = d->vcpu[vcpu->vcpu_idx];
+	if (v && kht_vcpu_put(v, irqs_disabled()))
+		kht_complete_guest_flushes(gtse(kvm));
+}

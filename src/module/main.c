@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* kvm-hv-tlb: when and where KVM-HV flushes guest translations. */
+#include <linux/debugfs.h>
+#include <linux/module.h>
+#include <linux/mutex.h>
+#include <linux/seq_file.h>
+#include "kht_attach.h"
+#include "kht_guest.h"
+#include "kht_module.h"
+#include "kht_params.h"
+#include "kht_stats.h"
+
+#define CREATE_TRACE_POINTS
+#include "kht_trace.h"
+
+static DEFINE_MUTEX(attach_mutex);	/* attach and detach, initialised */
+static bool initialised;
+static struct dentry *dir;
+static struct kht_files total_files;
+
+int kht_apply_enabled(void)
+{
+	int rc = 0;
+
+	mutex_lock(&attach_mutex);
+	if (initialised && kht_param_enabled)
+		rc = kht_attach();
+	else if (initialised)
+		kht_detach();
+	mutex_unlock(&attach_mutex);
+	return rc;
+}
+
+static int status_show(struct seq_file *m, void *unused)
+{
+	mutex_lock(&attach_mutex);
+	kht_attach_status(m);
+	mutex_unlock(&attach_mutex);
+	seq_printf(m, "defer: %d\nlazy_move: %d\nbatch_ceiling: %u\nlog_entries: %u\n",
+		   kht_param_defer, kht_param_lazy_move, kht_param_batch_ceiling,
+		   kht_param_log_entries);
+	if (KHT_MUTANT != KHT_MUT_NONE)
+		seq_printf(m, "mutant: %d (a negative control; never use it)\n", KHT_MUTANT);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(status);
+
+static void make_files(void)
+{
+	struct dentry *kvm = debugfs_lookup("kvm", NULL);
+
+	dir = debugfs_create_dir("kvm_hv_tlb", NULL);
+	debugfs_create_file("status", 0400, dir, NULL, &status_fops);
+	kht_files_add(&total_files, kvm, &kht_totals);
+	dput(kvm);
+}
+
+/*
+ * Stays loaded, passive, where it cannot attach: a distro may install it on any
+ * POWER machine, and the reason is in the log and in status.
+ */
+static int __init kht_init(void)
+{
+	int rc = kht_domains_init(kht_param_log_entries);
+
+	if (rc)
+		return rc;
+	make_files();
+	mutex_lock(&attach_mutex);
+	initialised = true;
+	mutex_unlock(&attach_mutex);
+	kht_apply_enabled();
+	return 0;
+}
+
+static void __exit kht_exit(void)
+{
+	mutex_lock(&attach_mutex);
+	kht_detach();
+	initialised = false;
+	mutex_unlock(&attach_mutex);
+	kht_files_remove(&total_files);
+	debugfs_remove_recursive(dir);
+	kht_domains_exit();
+}
+
+module_init(kht_init);
+module_exit(kht_exit);
+
+MODULE_DESCRIPTION("Decides when and where KVM-HV flushes guest translations");
+MODULE_AUTHOR("kvm-hv-tlb authors");
+MODULE_LICENSE("GPL");
+MODULE_VERSION("0.1.0");
+MODULE_SOFTDEP("pre: kvm-hv");

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The tunables: what modinfo shows, and the refusal of values out of range. */
+#include <linux/errno.h>
+#include <linux/kernel.h>
+#include <linux/moduleparam.h>
+#include "kht_ledger.h"
+#include "kht_module.h"
+#include "kht_params.h"
+
+bool kht_param_enabled = true;
+bool kht_param_defer = true;
+bool kht_param_lazy_move = true;
+unsigned int kht_param_batch_ceiling = 64;
+unsigned int kht_param_log_entries = 64;
+
+static int set_pages(const char *val, const struct kernel_param *kp)
+{
+	unsigned int n;
+
+	if (kstrtouint(val, 0, &n) || n > KHT_LOG_MAX) {
+		pr_err("%s: '%s' is not a number of pages from 0 to %u\n", kp->name,
+		       val ? val : "", KHT_LOG_MAX);
+		return -EINVAL;
+	}
+	*(unsigned int *)kp->arg = n;
+	return 0;
+}
+
+static int set_switch(const char *val, const struct kernel_param *kp)
+{
+	int rc = param_set_bool(val, kp);
+
+	if (rc)
+		pr_err("%s: '%s' is neither 0 nor 1\n", kp->name, val ? val : "");
+	return rc;
+}
+
+static int set_enabled(const char *val, const struct kernel_param *kp)
+{
+	int rc = set_switch(val, kp);
+
+	return rc ? rc : kht_apply_enabled();
+}
+
+static const struct kernel_param_ops pages_ops = {
+	.set = set_pages,
+	.get = param_get_uint,
+};
+
+static const struct kernel_param_ops switch_ops = {
+	.flags = KERNEL_PARAM_OPS_FL_NOARG,
+	.set = set_switch,
+	.get = param_get_bool,
+};
+
+static const struct kernel_param_ops enabled_ops = {
+	.flags = KERNEL_PARAM_OPS_FL_NOARG,
+	.set = set_enabled,
+	.get = param_get_bool,
+};
+
+module_param_cb(enabled, &enabled_ops, &kht_param_enabled, 0600);
+MODULE_PARM_DESC(enabled, "attach to kvm-hv; 0 settles every debt and restores stock behaviour at run time (default 1)");
+
+module_param_cb(defer, &switch_ops, &kht_param_defer, 0600);
+MODULE_PARM_DESC(defer, "record invalidations of a guest that nobody runs and settle them at its next entry, instead of broadcasting (default 1)");
+
+module_param_cb(lazy_move, &switch_ops, &kht_param_lazy_move, 0600);
+MODULE_PARM_DESC(lazy_move, "move vCPUs without waiting for an interrupt (default 1)");
+
+module_param_cb(batch_ceiling, &pages_ops, &kht_param_batch_ceiling, 0600);
+MODULE_PARM_DESC(batch_ceiling, "pages a batch broadcasts one by one before it flushes the whole LPID; at most log_entries take effect, 0 to 512 (default 64)");
+
+module_param_cb(log_entries, &pages_ops, &kht_param_log_entries, 0400);
+MODULE_PARM_DESC(log_entries, "invalidated pages remembered per guest; a core further behind flushes the whole LPID, 0 to 512 (default 64)");

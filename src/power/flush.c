@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Executors: what the decisions of src/core do to this machine.
+ *
+ * Local flushes are tlbiel, partition scope (PRS=0), of the LPID in LPIDR.
+ * Broadcasts go through the kernel's own functions, which carry the POWER9
+ * errata (CPU_FTR_P9_TLBIE_STQ_BUG, CPU_FTR_P9_TLBIE_ERAT_BUG): there is no
+ * tlbie in this module.
+ */
+#include <linux/percpu.h>
+#include <linux/preempt.h>
+#include <asm/cpu_has_feature.h>
+#include <asm/cputhreads.h>
+#include <asm/hw_irq.h>
+#include <asm/mmu.h>
+#include <asm/ppc-opcode.h>
+#include <asm/reg.h>
+#include <asm/tlbflush.h>
+#include "kht_env.h"
+#include "kht_power.h"
+
+#define POWER9_RADIX_SETS	128	/* arch/powerpc/include/asm/book3s/64/mmu-hash.h */
+#define POWER10_RADIX_SETS	1
+
+#define RIC_TLB		0	/* ISA 3.0B Book III 5.9.3.3: TLB only */
+#define RIC_ALL		2	/* TLB, page walk cache, partition-table caching */
+#define IS_LPID		PPC_BIT(52)	/* IS=2: every entry of LPIDR */
+#define SET_STEP	PPC_BIT(51)
+
+unsigned int kht_tlb_sets(void)
+{
+	return cpu_has_feature(CPU_FTR_ARCH_31) ? POWER10_RADIX_SETS : POWER9_RADIX_SETS;
+}
+
+const char *kht_power_unfit(void)
+{
+	if (!cpu_has_feature(CPU_FTR_HVMODE))
+		return "this host is itself a guest (no hypervisor mode)";
+	if (!cpu_has_feature(CPU_FTR_ARCH_300))
+		return "POWER8 and older are not supported";
+	if (!radix_enabled())
+		return "the host does not use radix translation";
+	if (cpu_has_feature(CPU_FTR_P9_RADIX_PREFETCH_BUG))
+		return "this POWER9 revision prefetches translations of the wrong LPID (CPU_FTR_P9_RADIX_PREFETCH_BUG)";
+	return NULL;
+}
+
+struct kht_core kht_core_of(unsigned int cpu)
+{
+	return (struct kht_core){
+		.first = cpu_first_tlb_thread_sibling(cpu),
+		.last = cpu_last_tlb_thread_sibling(cpu),
+		.step = cpu_tlb_thread_sibling_step(),
+	};
+}
+
+/* R=1: radix. PRS=0: partition scope. LPIDR names the LPID. */
+static __always_inline void tlbiel_partition(unsigned long rb, int ric)
+{
+	asm volatile(".machine push; .machine power9; tlbiel %0,%1,%2,0,1; .machine pop"
+		     : : "r" (rb), "r" (0), "i" (ric) : "memory");
+}
+
+/*
+ * Borrows LPIDR. Interrupts are hard-disabled: an interrupt between the two
+ * writes would run host code with a guest's LPID. The first ptesync completes
+ * the PTE changes that the coming invalidations are about.
+ */
+struct borrow {
+	unsigned long flags, msr, lpid;
+};
+
+static void borrow_lpidr(struct borrow *b, u32 lpid)
+{
+	local_irq_save(b->flags);
+	b->msr = mfmsr();
+	__hard_irq_disable();
+	b->lpid = mfspr(SPRN_LPID);
+	asm volatile("ptesync" : : : "memory");
+	mtspr(SPRN_LPID, lpid);
+	isync();
+}
+
+/*
+ * The ERAT is per thread and a tlbiel by congruence class leaves it alone
+ * (Linux commit fa73b8fa2b52), so it goes last, as in flush_guest_tlb().
+ */
+static void return_lpidr(struct borrow *b)
+{
+	asm volatile("ptesync" : : : "memory");
+	asm volatile(PPC_RADIX_INVALIDATE_ERAT_GUEST : : : "memory");
+	mtspr(SPRN_LPID, b->lpid);
+	isync();
+	if (b->msr & MSR_EE)
+		__hard_irq_enable();
+	local_irq_restore(b->flags);
+}
+
+void kht_local_flush(u32 lpid)
+{
+	unsigned long rb = IS_LPID;
+	unsigned int set;
+	struct borrow b;
+
+	borrow_lpidr(&b, lpid);
+	tlbiel_partition(rb, RIC_ALL);
+	for (set = 1; set < kht_tlb_sets(); set++) {
+		rb += SET_STEP;
+		tlbiel_partition(rb, RIC_TLB);
+	}
+	return_lpidr(&b);
+}
+
+/* AP field of a radix page size (ISA 3.0B Book III figure "AP encodings"). */
+static unsigned long actual_page(unsigned int shift)
+{
+	switch (shift) {
+	case 16:
+		return 5;
+	case 21:
+		return 1;
+	case 30:
+		return 2;
+	default:
+		return 0;	/* 4K */
+	}
+}
+
+void kht_local_pages(u32 lpid, const u64 *pages, u32 n)
+{
+	struct borrow b;
+	u32 i;
+
+	borrow_lpidr(&b, lpid);
+	for (i = 0; i < n; i++)
+		tlbiel_partition(kht_page_gpa(pages[i]) |
+		       actual_page(kht_page_shift(pages[i])) << PPC_BITLSHIFT(58), RIC_TLB);
+	return_lpidr(&b);
+}
+
+void kht_local_sync(u32 lpid)
+{
+	struct borrow b;
+
+	borrow_lpidr(&b, lpid);
+	return_lpidr(&b);
+}
+
+void kht_complete_guest_flushes(bool gtse)
+{
+	if (gtse)
+		asm volatile("eieio; tlbsync; ptesync" : : : "memory");
+	else
+		asm volatile("ptesync" : : : "memory");
+}
+
+static DEFINE_PER_CPU(unsigned int, broadcasting);
+
+bool kht_broadcasting(void)
+{
+	return __this_cpu_read(broadcasting);
+}
+
+void kht_broadcast_page(u32 lpid, u64 page)
+{
+	preempt_disable();
+	__this_cpu_inc(broadcasting);
+	radix__flush_tlb_lpid_page(lpid, kht_page_gpa(page), 1UL << kht_page_shift(page));
+	__this_cpu_dec(broadcasting);
+	preempt_enable();
+}
+
+void kht_broadcast_lpid(u32 lpid)
+{
+	preempt_disable();
+	__this_cpu_inc(broadcasting);
+	radix__flush_all_lpid(lpid);
+	__this_cpu_dec(broadcasting);
+	preempt_enable();
+}
