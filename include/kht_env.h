@@ -16,12 +16,13 @@ unsigned long kht_lock(struct kht_ledger *l);
 void kht_unlock(struct kht_ledger *l, unsigned long flags);
 
 /*
- * This thread's core drops partition-scope translations of @lpid, this thread
- * its ERAT, and both are complete on return (ptesync). Preemption is off;
+ * This thread's core drops translations of @lpid (partition scope where not said
+ * otherwise), this thread its ERAT, and both are complete on return (ptesync). Preemption is off;
  * interrupts may be soft-disabled.
  */
 void kht_local_flush(u32 lpid);				/* everything */
 void kht_local_pages(u32 lpid, const u64 *pages, u32 n);	/* kht_page()s */
+void kht_local_flush_process(u32 lpid);			/* everything, process scope */
 void kht_local_sync(u32 lpid);				/* ERAT only */
 
 /* The same on every thread of the machine, complete on return. Any context. */

@@ -47,7 +47,7 @@ struct kht_domain *kht_domain(u32 lpid);	/* RCU read side or the VM is held */
 void kht_domains_open(void);
 void kht_domains_close(void);
 void kht_domains_pay(void);
-void kht_cpu_arrives(void);
+void kht_cpu_arrives(unsigned int cpu);
 
 void kht_on_vcpu_create(struct kvm_vcpu *vcpu);	/* may sleep */
 void kht_on_vm_destroy(struct kvm *kvm);	/* may sleep */

@@ -32,6 +32,8 @@ struct kht_ledger {
 	u32 lpid;
 	u32 nr_threads;
 	u64 *seen;		/* per thread: settled up to; 0 = unknown, owes a full flush */
+	u64 *left;		/* per thread: newest move away from its core (process scope) */
+	u64 *left_seen;		/* per thread: process scope settled up to */
 	unsigned long *visited;	/* threads that have run this domain */
 	u64 *log;		/* ring: the page of generation g is log[g % log_size] */
 	u32 log_size;		/* entries, 0 to KHT_LOG_MAX */
@@ -41,6 +43,7 @@ struct kht_ledger {
 	u64 staged_full;	/* newest staged generation that is no single page, or 0 */
 	u64 full;		/* newest generation that only a full flush settles */
 	u64 covered;		/* up to here no thread in guest is behind */
+	u64 moves;		/* newest value in left[] */
 	u64 credit_from;	/* machine-wide flushes executed the generations */
 	u64 credit_to;		/* (credit_from, credit_to] on every thread */
 	void *lock;		/* kht_lock()'s; core never looks inside */
@@ -54,10 +57,12 @@ enum kht_need {
 };
 
 struct kht_debt {
-	enum kht_need need;
+	enum kht_need need;	/* partition scope */
+	enum kht_need process;	/* process scope: nothing, KHT_SYNC or KHT_FLUSH */
 	u32 pages;		/* KHT_REPLAY: number of entries in thread->replay */
 	bool overflow;		/* KHT_FLUSH: only because the log was too short */
 	u64 upto;		/* the generation the flush will have settled */
+	u64 left;		/* the same for the process scope */
 };
 
 /* A logged page: guest real address with the page shift in its low bits. */
@@ -102,9 +107,9 @@ static inline bool kht_visited(const struct kht_ledger *l, unsigned int cpu)
 /*
  * Invariant 4, the entering side. Returns true when @cpu owes something.
  *
- * The mark is published before the generation is read. The partner is the
- * fence in kht_behind(): either the invalidator sees our mark and broadcasts,
- * or we see its generation and settle. Without the fence the mark may still sit
+ * The mark is published before the generation is read. The partners are
+ * the fences in kht_behind() and kht_left_core(): either the other side sees our
+ * mark and broadcasts or interrupts us, or we see its generation and settle. Without the fence the mark may still sit
  * in the store queue while the old generation is read, and both sides miss
  * each other.
  */
@@ -115,7 +120,8 @@ static inline bool kht_arrive(struct kht_ledger *l, u64 *mark, u64 key, unsigned
 		kht_visit(l, cpu);
 	if (!kht_mutant(KHT_MUT_NO_ENTRY_FENCE))
 		kht_full_fence();
-	return kht_load(&l->gen) != kht_load(&l->seen[cpu]);
+	return kht_load(&l->gen) != kht_load(&l->seen[cpu]) ||
+	       kht_load(&l->left[cpu]) != kht_load(&l->left_seen[cpu]);
 }
 
 /*
@@ -131,7 +137,8 @@ static inline void kht_leave(u64 *mark, u64 key)
 
 struct kht_debt kht_owed(struct kht_ledger *l, struct kht_thread *t, unsigned int cpu,
 			 struct kht_core core);			/* [lock] */
-void kht_settled(struct kht_ledger *l, unsigned int cpu, u64 upto);
+void kht_settled(struct kht_ledger *l, unsigned int cpu, const struct kht_debt *d);
+u64 kht_leave_core(struct kht_ledger *l, struct kht_core core);	/* [lock] */
 
 void kht_stage_page(struct kht_ledger *l, u64 page);		/* [lock] */
 void kht_stage_full(struct kht_ledger *l);			/* [lock] */

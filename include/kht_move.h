@@ -27,7 +27,7 @@
 #ifndef KHT_MOVE_H
 #define KHT_MOVE_H
 
-#include "kht_ledger.h"
+#include "kht_base.h"
 
 #define KHT_SYNC_CREDIT	16	/* returns to user space */
 
@@ -56,10 +56,6 @@ static inline void kht_vcpu_ran(struct kht_vcpu *v, int cpu)
 		v->ran_on = cpu;
 }
 
-#define KHT_CORE_MAX	8	/* threads that share a TLB, at most (SMT8 core) */
-
-u32 kht_kick_list(const struct kht_ledger *l, const struct kht_thread *threads,
-		  struct kht_core core, unsigned int *cpus);
 bool kht_vcpu_put(struct kht_vcpu *v, bool scheduled_out);
 struct kht_move kht_vcpu_load(struct kht_vcpu *v, int prev_cpu, int cpu, bool same_core);
 

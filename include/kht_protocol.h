@@ -33,7 +33,13 @@ void kht_absorb_full(struct kht_ledger *l);
 struct kht_cover kht_cover(struct kht_ledger *l, const struct kht_thread *threads,
 			   u32 ceiling, bool defer);
 
-void kht_owe_full(struct kht_ledger *l);
+#define KHT_CORE_MAX	8	/* threads that share a TLB, at most (SMT8 core) */
+
+u32 kht_left_core(struct kht_ledger *l, const struct kht_thread *threads,
+		  struct kht_core core, unsigned int *cpus);
+void kht_thread_arrives(struct kht_ledger *l, struct kht_core core);
+
 bool kht_pay_all(struct kht_ledger *l);
+bool kht_pay_process(struct kht_ledger *l, unsigned int cpu);
 
 #endif

@@ -12,7 +12,8 @@
 enum kht_stat {
 	KHT_STAT_BROADCASTS,		/* machine-wide flushes executed for this guest */
 	KHT_STAT_BROADCASTS_SAVED,	/* invalidations without a broadcast of their own */
-	KHT_STAT_LOCAL_FLUSHES,		/* whole-LPID flushes of one core */
+	KHT_STAT_LOCAL_FLUSHES,		/* whole-LPID flushes of one core, partition scope */
+	KHT_STAT_PROCESS_FLUSHES,	/* the same for the process scope, after a move */
 	KHT_STAT_REPLAYS,		/* times a core invalidated the logged pages only */
 	KHT_STAT_REPLAYED_PAGES,	/* pages invalidated that way */
 	KHT_STAT_LOG_OVERFLOWS,		/* local flushes because the log was too short */

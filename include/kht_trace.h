@@ -18,6 +18,10 @@ TRACE_DEFINE_ENUM(KHT_HOW_DEBT);
 TRACE_DEFINE_ENUM(KHT_HOW_PAGES);
 TRACE_DEFINE_ENUM(KHT_HOW_LPID);
 
+#define kht_show_need(need)						\
+	__print_symbolic(need, { KHT_NOTHING, "nothing" },		\
+			 { KHT_SYNC, "sync" }, { KHT_REPLAY, "replay" }, { KHT_FLUSH, "flush" })
+
 /* One host invalidation outside a batch; page 0: walk cache or whole LPID. */
 TRACE_EVENT(kht_invalidate,
 	TP_PROTO(u32 lpid, u64 page, bool deferred),
@@ -61,27 +65,29 @@ TRACE_EVENT(kht_cover,
 
 /* A thread caught up before it used the domain's translations. */
 TRACE_EVENT(kht_settle,
-	TP_PROTO(u32 lpid, u32 cpu, int need, u32 pages, u64 upto),
-	TP_ARGS(lpid, cpu, need, pages, upto),
+	TP_PROTO(u32 lpid, u32 cpu, const struct kht_debt *debt),
+	TP_ARGS(lpid, cpu, debt),
 	TP_STRUCT__entry(
 		__field(u64, upto)
+		__field(u64, left)
 		__field(u32, lpid)
 		__field(u32, cpu)
 		__field(u32, pages)
-		__field(int, need)
+		__field(u8, need)
+		__field(u8, process)
 	),
 	TP_fast_assign(
-		__entry->upto = upto;
+		__entry->upto = debt->upto;
+		__entry->left = debt->left;
 		__entry->lpid = lpid;
 		__entry->cpu = cpu;
-		__entry->pages = pages;
-		__entry->need = need;
+		__entry->pages = debt->pages;
+		__entry->need = debt->need;
+		__entry->process = debt->process;
 	),
-	TP_printk("lpid=%u cpu=%u %s pages=%u upto=%llu", __entry->lpid, __entry->cpu,
-		  __print_symbolic(__entry->need, { KHT_NOTHING, "credited" },
-				   { KHT_SYNC, "sync" }, { KHT_REPLAY, "replay" },
-				   { KHT_FLUSH, "flush" }),
-		  __entry->pages, __entry->upto)
+	TP_printk("lpid=%u cpu=%u partition %s pages=%u upto=%llu process %s upto=%llu",
+		  __entry->lpid, __entry->cpu, kht_show_need(__entry->need), __entry->pages,
+		  __entry->upto, kht_show_need(__entry->process), __entry->left)
 );
 
 /* A vCPU move; ipi: the CPU that ran the order sequence by interrupt, or -1. */

@@ -33,7 +33,7 @@ static char why_no_defer[128];
 
 static int cpu_arrives(unsigned int cpu)
 {
-	kht_cpu_arrives();
+	kht_cpu_arrives(cpu);
 	return 0;
 }
 

@@ -26,6 +26,14 @@
  * invalidation recorded while the flush runs keeps the thread in debt. Extra
  * flushes are legal, missed ones never, so every doubtful case below (unknown
  * thread, log overwritten, credit that does not fit) ends in a full flush.
+ *
+ * All that is the partition scope. The process scope owes for another reason: a
+ * vCPU has left the core, and the guest's own tlbiel no longer reaches it. That
+ * debt is one core's, not the machine's, so its generations lie in left[], one
+ * word per thread of the core, and it is always a flush of the whole LPID. The
+ * stock kernel keeps it as one bit per thread (need_tlb_flush), which loses a
+ * debt that is set while another is being settled, or while only some bits of
+ * the core are set yet; a generation read before the flush loses neither (3).
  */
 #include "kht_ledger.h"
 
@@ -39,7 +47,7 @@ static size_t words(u32 nr_threads)
 /* Bytes kht_ledger_init() needs for @nr_threads threads and @log_size pages. */
 size_t kht_ledger_bytes(u32 nr_threads, u32 log_size)
 {
-	return sizeof(struct kht_ledger) + nr_threads * sizeof(u64) +
+	return sizeof(struct kht_ledger) + 3 * nr_threads * sizeof(u64) +
 	       log_size * sizeof(u64) + words(nr_threads) * sizeof(long);
 }
 
@@ -62,7 +70,9 @@ struct kht_ledger *kht_ledger_init(void *zeroed, u32 lpid, u32 nr_threads, u32 l
 	l->nr_threads = nr_threads;
 	l->log_size = log_size;
 	l->seen = (u64 *)(l + 1);
-	l->log = l->seen + nr_threads;
+	l->left = l->seen + nr_threads;
+	l->left_seen = l->left + nr_threads;
+	l->log = l->left_seen + nr_threads;
 	l->visited = (unsigned long *)(l->log + log_size);
 	if (kht_mutant(KHT_MUT_NEW_GUEST_CLEAN))
 		for (i = 0; i < nr_threads; i++)
@@ -130,6 +140,41 @@ static u32 copy_log(const struct kht_ledger *l, u64 *pages, u64 from)
 	return n;
 }
 
+static void owed_partition(struct kht_ledger *l, struct kht_thread *t, unsigned int cpu,
+			   struct kht_core core, struct kht_debt *d)
+{
+	u64 from;
+
+	if (credited(l, cpu) >= d->upto)
+		return;
+	from = core_seen(l, core);
+	if (from >= d->upto) {
+		d->need = KHT_SYNC;
+		return;
+	}
+	if (from < l->full || !logged(l, from)) {
+		d->overflow = from >= l->full;
+		d->need = KHT_FLUSH;
+		return;
+	}
+	d->pages = copy_log(l, t->replay, from);
+	d->need = KHT_REPLAY;
+}
+
+/* left[] holds the same number for every thread of a core. */
+static enum kht_need owed_process(const struct kht_ledger *l, unsigned int cpu,
+				  struct kht_core core, u64 left)
+{
+	unsigned int i;
+
+	if (kht_load(&l->left_seen[cpu]) >= left)
+		return KHT_NOTHING;
+	for (i = core.first; i <= core.last; i += core.step)
+		if (kht_load_acquire(&l->left_seen[i]) >= left)
+			return KHT_SYNC;
+	return KHT_FLUSH;
+}
+
 /*
  * What @cpu, already marked by kht_arrive(), has to execute before it may use
  * the domain's translations. A sibling's flush spares ours, but never the
@@ -139,36 +184,39 @@ static u32 copy_log(const struct kht_ledger *l, u64 *pages, u64 from)
 struct kht_debt kht_owed(struct kht_ledger *l, struct kht_thread *t, unsigned int cpu,
 			 struct kht_core core)
 {
-	struct kht_debt d = { .upto = l->gen };
-	u64 seen = credited(l, cpu);
-	u64 from;
+	struct kht_debt d = { .upto = l->gen, .left = l->left[cpu] };
 
-	if (seen >= d.upto || kht_mutant(KHT_MUT_NO_ENTRY_FLUSH))
+	if (kht_mutant(KHT_MUT_NO_ENTRY_FLUSH))
 		return d;
-	from = core_seen(l, core);
-	if (from >= d.upto) {
-		d.need = kht_mutant(KHT_MUT_NO_SIBLING_SYNC) ? KHT_NOTHING : KHT_SYNC;
-		return d;
-	}
-	if (from < l->full || !logged(l, from)) {
-		d.overflow = from >= l->full;
-		d.need = KHT_FLUSH;
-		return d;
-	}
-	d.pages = copy_log(l, t->replay, from);
-	d.need = KHT_REPLAY;
+	owed_partition(l, t, cpu, core, &d);
+	d.process = owed_process(l, cpu, core, d.left);
 	return d;
 }
 
 /*
- * The flush that kht_owed() asked for has finished (its ptesync is done).
+ * The flushes that kht_owed() asked for have finished (their ptesync is done).
  * Release: the flush comes before the number that vouches for it.
  */
-void kht_settled(struct kht_ledger *l, unsigned int cpu, u64 upto)
+void kht_settled(struct kht_ledger *l, unsigned int cpu, const struct kht_debt *d)
 {
-	if (kht_mutant(KHT_MUT_GEN_AFTER_FLUSH))
-		upto = kht_load(&l->gen);
-	kht_store_release(&l->seen[cpu], upto);
+	bool late = kht_mutant(KHT_MUT_GEN_AFTER_FLUSH);
+
+	kht_store_release(&l->seen[cpu], late ? kht_load(&l->gen) : d->upto);
+	kht_store_release(&l->left_seen[cpu], late ? kht_load(&l->left[cpu]) : d->left);
+}
+
+/*
+ * A vCPU has left @core: each of its threads owes a process-scope flush of the
+ * returned generation.
+ */
+u64 kht_leave_core(struct kht_ledger *l, struct kht_core core)
+{
+	unsigned int i;
+
+	l->moves++;
+	for (i = core.first; i <= core.last && i < l->nr_threads; i += core.step)
+		kht_store(&l->left[i], l->moves);
+	return l->moves;
 }
 
 /*

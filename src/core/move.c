@@ -28,7 +28,9 @@ bool kht_vcpu_put(struct kht_vcpu *v, bool scheduled_out)
 struct kht_move kht_vcpu_load(struct kht_vcpu *v, int prev_cpu, int cpu, bool same_core)
 {
 	struct kht_move m = { .ipi = -1 };
+	bool spent = v->spent;
 
+	v->spent = false;
 	if (prev_cpu < 0 || prev_cpu == cpu)
 		return m;
 	m.moved = true;
@@ -37,33 +39,7 @@ struct kht_move kht_vcpu_load(struct kht_vcpu *v, int prev_cpu, int cpu, bool sa
 		m.ipi = v->ran_on;
 		v->ran_on = -1;
 	}
-	if (m.ipi >= 0 || v->spent)
+	if (m.ipi >= 0 || spent)
 		v->credit = KHT_SYNC_CREDIT;
-	v->spent = false;
 	return m;
-}
-
-/*
- * Lists the threads of @core that may be running the domain, in @cpus (room for
- * KHT_CORE_MAX), and returns how many. The caller has marked the process-scope
- * debt of the core; those threads have to leave the guest to see it, before the
- * moved vCPU goes on.
- *
- * The fence orders the debt before the look. Its partner is the fence in
- * kht_arrive(), which comes before the entry path tests the debt: a thread that
- * we do not see here has not tested it yet.
- */
-u32 kht_kick_list(const struct kht_ledger *l, const struct kht_thread *threads,
-		  struct kht_core core, unsigned int *cpus)
-{
-	unsigned int i;
-	u32 n = 0;
-
-	kht_full_fence();
-	if (kht_mutant(KHT_MUT_NO_KICK))
-		return 0;
-	for (i = core.first; i <= core.last && n < KHT_CORE_MAX; i += core.step)
-		if (kht_key_lpid(kht_load(&threads[i].guest)) == l->lpid)
-			cpus[n++] = i;
-	return n;
 }

@@ -6,6 +6,19 @@
 #include "kht_env.h"
 #include "kht_protocol.h"
 
+/* The last step of each executor is this thread's ptesync and ERAT. */
+static void execute(struct kht_ledger *l, struct kht_thread *t, const struct kht_debt *d)
+{
+	if (d->need == KHT_FLUSH)
+		kht_local_flush(l->lpid);
+	if (d->need == KHT_REPLAY)
+		kht_local_pages(l->lpid, t->replay, d->pages);
+	if (d->process == KHT_FLUSH)
+		kht_local_flush_process(l->lpid);
+	if ((d->need == KHT_SYNC || d->process == KHT_SYNC) && !kht_mutant(KHT_MUT_NO_SIBLING_SYNC))
+		kht_local_sync(l->lpid);
+}
+
 /*
  * Settles what @cpu owes; it has marked itself with kht_arrive(). On return it
  * may use the domain's translations. The generation in the returned debt was
@@ -19,20 +32,8 @@ struct kht_debt kht_settle(struct kht_ledger *l, struct kht_thread *t, unsigned 
 	struct kht_debt d = kht_owed(l, t, cpu, core);
 
 	kht_unlock(l, flags);
-	switch (d.need) {
-	case KHT_FLUSH:
-		kht_local_flush(l->lpid);
-		break;
-	case KHT_REPLAY:
-		kht_local_pages(l->lpid, t->replay, d.pages);
-		break;
-	case KHT_SYNC:
-		kht_local_sync(l->lpid);
-		break;
-	case KHT_NOTHING:
-		break;
-	}
-	kht_settled(l, cpu, d.upto);
+	execute(l, t, &d);
+	kht_settled(l, cpu, &d);
 	return d;
 }
 
@@ -175,21 +176,77 @@ struct kht_cover kht_cover(struct kht_ledger *l, const struct kht_thread *thread
 	return c;
 }
 
-/*
- * Every thread owes a full flush, without anybody waiting: a CPU comes online
- * whose TLB nobody vouches for. Not in guest yet, so there is nobody to look
- * for. Costs every other core one flush, which is legal.
- */
-void kht_owe_full(struct kht_ledger *l)
+static bool uncaught(const struct kht_ledger *l, const struct kht_thread *t, unsigned int cpu,
+		     u64 left)
 {
-	if (!kht_mutant(KHT_MUT_HOTPLUG_CLEAN))
-		record(l, NULL);
+	return kht_key_lpid(kht_load(&t->guest)) == l->lpid &&
+	       kht_load(&l->left_seen[cpu]) < left;
 }
 
 /*
- * Invariant 8: before the hooks go, one broadcast executes every debt of the
- * domain. Returns false when there was none. New invalidations are no longer
- * deferred when this is called.
+ * A vCPU has left @core. Lists the threads of that core that may be running the
+ * guest and have not settled since, in @cpus (room for KHT_CORE_MAX), and
+ * returns how many: they have to leave the guest, and so to settle, before the
+ * moved vCPU goes on.
+ *
+ * The fence orders the debt before the look. Its partner is the fence in
+ * kht_arrive(): a thread that we do not see has not read left[] yet.
+ */
+u32 kht_left_core(struct kht_ledger *l, const struct kht_thread *threads,
+		  struct kht_core core, unsigned int *cpus)
+{
+	unsigned long flags = kht_lock(l);
+	u64 left = kht_leave_core(l, core);
+	unsigned int i;
+	u32 n = 0;
+
+	kht_unlock(l, flags);
+	kht_full_fence();
+	if (kht_mutant(KHT_MUT_NO_KICK))
+		return 0;
+	for (i = core.first; i <= core.last && n < KHT_CORE_MAX; i += core.step)
+		if (uncaught(l, &threads[i], i, left))
+			cpus[n++] = i;
+	return n;
+}
+
+/*
+ * A thread of @core comes online whose translations nobody vouches for. It is
+ * not in guest yet, so there is nobody to look for. In the partition scope this
+ * costs every other core one flush too, which is legal.
+ */
+void kht_thread_arrives(struct kht_ledger *l, struct kht_core core)
+{
+	unsigned long flags;
+
+	if (kht_mutant(KHT_MUT_HOTPLUG_CLEAN))
+		return;
+	record(l, NULL);
+	flags = kht_lock(l);
+	kht_leave_core(l, core);
+	kht_unlock(l, flags);
+}
+
+/*
+ * Invariant 8 for the process scope, on the thread that owes: true if it did.
+ * The caller runs on @cpu with interrupts off, so @cpu is not in guest.
+ */
+bool kht_pay_process(struct kht_ledger *l, unsigned int cpu)
+{
+	struct kht_debt d = { .upto = kht_load(&l->seen[cpu]), .left = kht_load(&l->left[cpu]) };
+
+	if (kht_load(&l->left_seen[cpu]) >= d.left || kht_mutant(KHT_MUT_NO_DETACH_SETTLE))
+		return false;
+	kht_local_flush_process(l->lpid);
+	kht_settled(l, cpu, &d);
+	return true;
+}
+
+/*
+ * Invariant 8: before the hooks go, one broadcast executes every partition-scope
+ * debt of the domain. Returns false when there was none. New invalidations are
+ * no longer deferred when this is called. Threads that never visited count: an
+ * adopted guest may have run there before it had a ledger.
  */
 bool kht_pay_all(struct kht_ledger *l)
 {
@@ -199,7 +256,7 @@ bool kht_pay_all(struct kht_ledger *l)
 	u32 cpu;
 
 	for (cpu = 0; cpu < l->nr_threads && !owed; cpu++)
-		owed = kht_visited(l, cpu) && kht_load(&l->seen[cpu]) < upto;
+		owed = kht_load(&l->seen[cpu]) < upto;
 	kht_unlock(l, flags);
 	if (!owed || kht_mutant(KHT_MUT_NO_DETACH_SETTLE))
 		return false;

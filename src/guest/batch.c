@@ -71,7 +71,8 @@ static void count_cover(struct kht_domain *d, const struct kht_cover *c)
 
 /*
  * An inner end closes the outer batch too: what the task still invalidates in
- * the outer call goes one by one, which is legal and rare.
+ * the outer call goes one by one, which is legal and rare. A batch that ends
+ * while we detach leaves no debt (invariant 8).
  */
 void kht_batch_end(struct kht_domain *d)
 {
@@ -80,10 +81,8 @@ void kht_batch_end(struct kht_domain *d)
 
 	if (slot)
 		WRITE_ONCE(*slot, NULL);
-	if (kht_mutant(KHT_MUT_OTHERS_IGNORE_BATCH) && !slot)
-		return;
 	c = kht_cover(d->ledger, kht_threads, READ_ONCE(kht_param_batch_ceiling),
-		      READ_ONCE(kht_param_defer));
+		      READ_ONCE(kht_param_defer) && READ_ONCE(kht_deferring));
 	if (c.how != KHT_HOW_NONE)
 		count_cover(d, &c);
 }

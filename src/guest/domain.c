@@ -14,6 +14,7 @@
 #include <linux/workqueue.h>
 #include "kht_env.h"
 #include "kht_guest.h"
+#include "kht_power.h"
 #include "kht_protocol.h"
 
 #define NR_LPIDS	(1UL << 12)	/* POWER9 and later: LPIDR has 12 bits */
@@ -164,7 +165,9 @@ static void nothing(void *unused)
  * A guest that entered before it had a domain is in no ledger. The interrupt
  * throws every CPU out of guest mode, or makes an entry under way abort, so
  * afterwards every thread in this guest has passed our hook with the domain in
- * place (invariant 8).
+ * place (invariant 8). A quadrant access is not ended by the interrupt, but it
+ * runs with preemption off: the grace period waits for one that began without
+ * the domain.
  */
 static void adopt(struct work_struct *work)
 {
@@ -176,6 +179,7 @@ static void adopt(struct work_struct *work)
 	d = publish(kvm, false);
 	if (d) {
 		on_each_cpu(nothing, NULL, 1);
+		synchronize_rcu();
 		WRITE_ONCE(d->live, true);
 	}
 	mutex_unlock(&domain_mutex);
@@ -257,26 +261,51 @@ void kht_domains_close(void)
 		flush_work(&per_cpu(adoptions, cpu).work);
 }
 
-/* Invariant 8: nothing is owed when the hooks go. */
+/* On every CPU, by interrupt: so none of them is in guest. */
+static void pay_process(void *domain)
+{
+	struct kht_domain *d = domain;
+
+	if (kht_pay_process(d->ledger, smp_processor_id()))
+		kht_count(&d->stats, KHT_STAT_PROCESS_FLUSHES, 1);
+}
+
+/*
+ * The interrupt finds no CPU that is offline. Should one come back after us,
+ * stock's own bits make it flush.
+ */
+static void pay_offline(struct kht_domain *d)
+{
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		if (!cpu_online(cpu))
+			cpumask_set_cpu(cpu, &d->kvm->arch.need_tlb_flush);
+}
+
+/* Invariant 8: nothing is owed, in either scope, when the hooks go. */
 void kht_domains_pay(void)
 {
 	struct kht_domain *d;
 
 	mutex_lock(&domain_mutex);
-	list_for_each_entry(d, &domains, node)
+	list_for_each_entry(d, &domains, node) {
 		if (kht_pay_all(d->ledger))
 			kht_count(&d->stats, KHT_STAT_BROADCASTS, 1);
+		on_each_cpu(pay_process, d, 1);
+		pay_offline(d);
+	}
 	mutex_unlock(&domain_mutex);
 }
 
 /* A CPU is about to come online with a TLB nobody vouches for (invariant 5). */
-void kht_cpu_arrives(void)
+void kht_cpu_arrives(unsigned int cpu)
 {
 	struct kht_domain *d;
 
 	mutex_lock(&domain_mutex);
 	list_for_each_entry(d, &domains, node)
-		kht_owe_full(d->ledger);
+		kht_thread_arrives(d->ledger, kht_core_of(cpu));
 	mutex_unlock(&domain_mutex);
 }
 

@@ -38,6 +38,8 @@ static void count_settle(struct kht_domain *d, const struct kht_debt *debt)
 	case KHT_NOTHING:
 		break;
 	}
+	if (debt->process == KHT_FLUSH)
+		kht_count(&d->stats, KHT_STAT_PROCESS_FLUSHES, 1);
 }
 
 static noinline void settle(struct kht_domain *d, struct kht_thread *t, unsigned int cpu)
@@ -45,7 +47,7 @@ static noinline void settle(struct kht_domain *d, struct kht_thread *t, unsigned
 	struct kht_debt debt = kht_settle(d->ledger, t, cpu, kht_core_of(cpu));
 
 	count_settle(d, &debt);
-	trace_kht_settle(d->lpid, cpu, debt.need, debt.pages, debt.upto);
+	trace_kht_settle(d->lpid, cpu, &debt);
 }
 
 /*

@@ -10,13 +10,14 @@
 #include "kht_guest.h"
 #include "kht_params.h"
 #include "kht_power.h"
+#include "kht_protocol.h"
 #include "kht_trace.h"
 
 static DEFINE_PER_CPU(cpumask_t, kick_mask);
 
 static void leave_guest(void *unused)
 {
-	/* Being interrupted is the point: the way back in tests the debt. */
+	/* Being interrupted is the point: the way back in settles. */
 }
 
 static void complete_order(void *gtse)
@@ -49,29 +50,18 @@ static struct kht_vcpu *vcpu_state(struct kht_domain *d, struct kvm_vcpu *vcpu)
 	return v;
 }
 
-static void set_debt(struct kvm *kvm, struct kht_core core)
-{
-	unsigned int i;
-
-	for (i = core.first; i <= core.last; i += core.step)
-		cpumask_set_cpu(i, &kvm->arch.need_tlb_flush);
-}
-
 /*
- * The core that was left owes a process-scope flush: stock's need_tlb_flush,
- * tested on every entry after LPIDR is set. Threads that run the guest there
- * are interrupted together and waited for once, since the moved vCPU must not
- * go on before they have left. Returns how many.
+ * The core that was left owes a process-scope flush, and its threads that run
+ * the guest have to leave it. They are interrupted together and waited for
+ * once: the moved vCPU must not go on before. Returns how many.
  */
-static unsigned int leave_core(struct kht_domain *d, unsigned int prev)
+static u32 leave_core(struct kht_domain *d, unsigned int prev)
 {
-	struct kht_core core = kht_core_of(prev);
-	unsigned int cpus[KHT_CORE_MAX];
 	struct cpumask *kick = this_cpu_ptr(&kick_mask);
-	u32 i, n;
+	unsigned int cpus[KHT_CORE_MAX];
+	u32 n = kht_left_core(d->ledger, kht_threads, kht_core_of(prev), cpus);
+	u32 i;
 
-	set_debt(d->kvm, core);
-	n = kht_kick_list(d->ledger, kht_threads, core, cpus);
 	if (!n)
 		return 0;
 	cpumask_clear(kick);
@@ -81,7 +71,7 @@ static unsigned int leave_core(struct kht_domain *d, unsigned int prev)
 	return n;
 }
 
-static void count_move(struct kht_domain *d, const struct kht_move *m, unsigned int kicked)
+static void count_move(struct kht_domain *d, const struct kht_move *m, u32 kicked)
 {
 	bool synced = m->ipi < 0;
 
@@ -106,7 +96,7 @@ void kht_on_vcpu_load(struct kvm_vcpu *vcpu, int cpu)
 	struct kht_domain *d = kht_domain_of(kvm);
 	struct kht_vcpu *v;
 	struct kht_move m;
-	unsigned int kicked = 0;
+	u32 kicked = 0;
 
 	if (!d || !READ_ONCE(d->live) || !kvm_is_radix(kvm) || vcpu->arch.nested)
 		return;

@@ -13,6 +13,7 @@ static const char * const names[KHT_NR_STATS] = {
 	[KHT_STAT_BROADCASTS] = "tlb_broadcasts",
 	[KHT_STAT_BROADCASTS_SAVED] = "tlb_broadcasts_saved",
 	[KHT_STAT_LOCAL_FLUSHES] = "tlb_local_flushes",
+	[KHT_STAT_PROCESS_FLUSHES] = "tlb_process_flushes",
 	[KHT_STAT_REPLAYS] = "tlb_replays",
 	[KHT_STAT_REPLAYED_PAGES] = "tlb_replayed_pages",
 	[KHT_STAT_LOG_OVERFLOWS] = "tlb_log_overflows",

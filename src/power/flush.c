@@ -2,7 +2,8 @@
 /*
  * Executors: what the decisions of src/core do to this machine.
  *
- * Local flushes are tlbiel, partition scope (PRS=0), of the LPID in LPIDR.
+ * Local flushes are tlbiel of the LPID in LPIDR, partition scope (PRS=0) or
+ * process scope (PRS=1).
  * Broadcasts go through the kernel's own functions, which carry the POWER9
  * errata (CPU_FTR_P9_TLBIE_STQ_BUG, CPU_FTR_P9_TLBIE_ERAT_BUG): there is no
  * tlbie in this module.
@@ -54,11 +55,11 @@ struct kht_core kht_core_of(unsigned int cpu)
 	};
 }
 
-/* R=1: radix. PRS=0: partition scope. LPIDR names the LPID. */
-static __always_inline void tlbiel_partition(unsigned long rb, int ric)
+/* R=1: radix. LPIDR names the LPID. */
+static __always_inline void local_invalidate(unsigned long rb, int ric, int prs)
 {
-	asm volatile(".machine push; .machine power9; tlbiel %0,%1,%2,0,1; .machine pop"
-		     : : "r" (rb), "r" (0), "i" (ric) : "memory");
+	asm volatile(".machine push; .machine power9; tlbiel %0,%1,%2,%3,1; .machine pop"
+		     : : "r" (rb), "r" (0), "i" (ric), "i" (prs) : "memory");
 }
 
 /*
@@ -96,19 +97,29 @@ static void return_lpidr(struct borrow *b)
 	local_irq_restore(b->flags);
 }
 
-void kht_local_flush(u32 lpid)
+static __always_inline void flush_sets(u32 lpid, int prs)
 {
 	unsigned long rb = IS_LPID;
 	unsigned int set;
 	struct borrow b;
 
 	borrow_lpidr(&b, lpid);
-	tlbiel_partition(rb, RIC_ALL);
+	local_invalidate(rb, RIC_ALL, prs);
 	for (set = 1; set < kht_tlb_sets(); set++) {
 		rb += SET_STEP;
-		tlbiel_partition(rb, RIC_TLB);
+		local_invalidate(rb, RIC_TLB, prs);
 	}
 	return_lpidr(&b);
+}
+
+void kht_local_flush(u32 lpid)
+{
+	flush_sets(lpid, 0);
+}
+
+void kht_local_flush_process(u32 lpid)
+{
+	flush_sets(lpid, 1);
 }
 
 /* AP field of a radix page size (ISA 3.0B Book III figure "AP encodings"). */
@@ -133,8 +144,9 @@ void kht_local_pages(u32 lpid, const u64 *pages, u32 n)
 
 	borrow_lpidr(&b, lpid);
 	for (i = 0; i < n; i++)
-		tlbiel_partition(kht_page_gpa(pages[i]) |
-		       actual_page(kht_page_shift(pages[i])) << PPC_BITLSHIFT(58), RIC_TLB);
+		local_invalidate(kht_page_gpa(pages[i]) |
+				 actual_page(kht_page_shift(pages[i])) << PPC_BITLSHIFT(58),
+				 RIC_TLB, 0);
 	return_lpidr(&b);
 }
 
