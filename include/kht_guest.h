@@ -43,7 +43,6 @@ extern bool kht_moving;
 /* src/guest/domain.c */
 int kht_domains_init(unsigned int log_entries);
 void kht_domains_exit(void);
-struct kht_domain *kht_domain(u32 lpid);	/* RCU read side or the VM is held */
 void kht_domains_open(void);
 void kht_domains_close(void);
 void kht_domains_pay(void);
@@ -53,14 +52,32 @@ void kht_on_vcpu_create(struct kvm_vcpu *vcpu);	/* may sleep */
 void kht_on_vm_destroy(struct kvm *kvm);	/* may sleep */
 void kht_adopt(struct kvm *kvm);		/* any context, preemption off */
 
+#define KHT_NR_LPIDS	(1UL << 12)	/* POWER9 and later: LPIDR has 12 bits */
+
+extern struct kht_domain __rcu *kht_domain_table[KHT_NR_LPIDS];
+
+/*
+ * The domain of an LPID or NULL. A domain is freed a grace period after it left
+ * the table: hooks run with preemption off, batches keep the guest alive.
+ */
+static inline struct kht_domain *kht_domain(u32 lpid)
+{
+	if (unlikely(lpid >= KHT_NR_LPIDS))
+		return NULL;
+	return rcu_dereference_raw(kht_domain_table[lpid]);
+}
+
 static inline struct kht_domain *kht_domain_of(struct kvm *kvm)
 {
 	return kht_domain(kvm->arch.lpid);
 }
 
-/* src/guest/entry.c; preemption off */
-void kht_on_guest_enter(struct kvm_vcpu *vcpu);
-void kht_on_guest_exit(struct kvm_vcpu *vcpu);
+/*
+ * src/guest/entry.c. The first two have the form of tracepoint probes, one call
+ * less on the hottest path. Enter and the quadrant pair: preemption off.
+ */
+void kht_on_guest_enter(void *unused, struct kvm_vcpu *vcpu);
+void kht_on_guest_exit(void *unused, struct kvm_vcpu *vcpu);
 u64 kht_quadrant_begin(u32 lpid);
 void kht_quadrant_end(u64 key);
 
@@ -74,7 +91,7 @@ void kht_batch_end(struct kht_domain *d);
 bool kht_batching(const struct kht_domain *d);
 
 /* src/guest/move.c; preemption off */
-void kht_on_vcpu_load(struct kvm_vcpu *vcpu, int cpu);
+void kht_on_vcpu_move(struct kvm_vcpu *vcpu, int cpu);
 void kht_on_vcpu_put(struct kvm_vcpu *vcpu);
 
 #endif

@@ -95,13 +95,22 @@ static inline u32 kht_key_lpid(u64 key)
 size_t kht_ledger_bytes(u32 nr_threads, u32 log_size);
 struct kht_ledger *kht_ledger_init(void *zeroed, u32 lpid, u32 nr_threads, u32 log_size);
 
-void kht_visit(struct kht_ledger *l, unsigned int cpu);
+#define KHT_WORD_BITS	(8 * (unsigned int)sizeof(long))
 
 static inline bool kht_visited(const struct kht_ledger *l, unsigned int cpu)
 {
-	const unsigned int bits = 8 * sizeof(long);
+	return kht_load(&l->visited[cpu / KHT_WORD_BITS]) >> (cpu % KHT_WORD_BITS) & 1;
+}
 
-	return kht_load(&l->visited[cpu / bits]) >> (cpu % bits) & 1;
+/*
+ * @cpu runs the domain for the first time. Threads that never did need no look
+ * in kht_behind(). The bit is never cleared, so a concurrent look cannot lose
+ * it; it is ordered before the look by the fence in kht_arrive().
+ */
+static inline void kht_visit(struct kht_ledger *l, unsigned int cpu)
+{
+	__atomic_fetch_or(&l->visited[cpu / KHT_WORD_BITS], 1UL << cpu % KHT_WORD_BITS,
+			  __ATOMIC_RELAXED);
 }
 
 /*

@@ -35,7 +35,7 @@
 struct kht_vcpu {
 	int ran_on;		/* CPU with an unfinished sequence, or -1 */
 	unsigned char credit;	/* returns to user space that still sync */
-	bool spent;		/* the last sync was paid by credit */
+	bool spent;		/* the sync since it last ran was paid by credit */
 } kht_aligned;
 
 struct kht_move {
@@ -52,8 +52,10 @@ static inline void kht_vcpu_init(struct kht_vcpu *v)
 /* The vCPU enters the guest on @cpu. Writes nothing when it did so before. */
 static inline void kht_vcpu_ran(struct kht_vcpu *v, int cpu)
 {
-	if (v->ran_on != cpu)
-		v->ran_on = cpu;
+	if (v->ran_on == cpu)
+		return;
+	v->ran_on = cpu;
+	v->spent = false;
 }
 
 bool kht_vcpu_put(struct kht_vcpu *v, bool scheduled_out);

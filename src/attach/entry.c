@@ -13,24 +13,6 @@
 
 static struct tracepoint *enter, *leave;
 
-static void probe_enter(void *data, struct kvm_vcpu *vcpu)
-{
-	preempt_disable_notrace();
-	kht_on_guest_enter(vcpu);
-	preempt_enable_notrace();
-}
-
-/*
- * Between reading the mark and clearing it vcpu_put must not slip in and let
- * another vCPU mark this CPU: preemption stays off.
- */
-static void probe_exit(void *data, struct kvm_vcpu *vcpu)
-{
-	preempt_disable_notrace();
-	kht_on_guest_exit(vcpu);
-	preempt_enable_notrace();
-}
-
 static void note(struct tracepoint *tp)
 {
 	if (!strcmp(tp->name, "kvm_guest_enter"))
@@ -75,18 +57,18 @@ int kht_attach_entry(void)
 	find_tracepoints();
 	if (!enter || !leave)
 		return -ENOENT;
-	rc = tracepoint_probe_register(leave, probe_exit, NULL);
+	rc = tracepoint_probe_register(leave, kht_on_guest_exit, NULL);
 	if (rc)
 		return rc;
-	rc = tracepoint_probe_register(enter, probe_enter, NULL);
+	rc = tracepoint_probe_register(enter, kht_on_guest_enter, NULL);
 	if (rc)
-		tracepoint_probe_unregister(leave, probe_exit, NULL);
+		tracepoint_probe_unregister(leave, kht_on_guest_exit, NULL);
 	return rc;
 }
 
 void kht_detach_entry(void)
 {
-	tracepoint_probe_unregister(enter, probe_enter, NULL);
-	tracepoint_probe_unregister(leave, probe_exit, NULL);
+	tracepoint_probe_unregister(enter, kht_on_guest_enter, NULL);
+	tracepoint_probe_unregister(leave, kht_on_guest_exit, NULL);
 	tracepoint_synchronize_unregister();
 }

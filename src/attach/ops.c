@@ -18,7 +18,8 @@ DEFINE_STATIC_SRCU(inside);
 static void our_vcpu_load(struct kvm_vcpu *vcpu, int cpu)
 {
 	stock.vcpu_load(vcpu, cpu);
-	kht_on_vcpu_load(vcpu, cpu);
+	if (unlikely(vcpu->arch.prev_cpu != cpu))
+		kht_on_vcpu_move(vcpu, cpu);
 }
 
 static void our_vcpu_put(struct kvm_vcpu *vcpu)

@@ -37,11 +37,9 @@
  */
 #include "kht_ledger.h"
 
-#define BITS_PER_WORD	(8 * (unsigned int)sizeof(long))
-
 static size_t words(u32 nr_threads)
 {
-	return (nr_threads + BITS_PER_WORD - 1) / BITS_PER_WORD;
+	return (nr_threads + KHT_WORD_BITS - 1) / KHT_WORD_BITS;
 }
 
 /* Bytes kht_ledger_init() needs for @nr_threads threads and @log_size pages. */
@@ -78,17 +76,6 @@ struct kht_ledger *kht_ledger_init(void *zeroed, u32 lpid, u32 nr_threads, u32 l
 		for (i = 0; i < nr_threads; i++)
 			l->seen[i] = 1;
 	return l;
-}
-
-/*
- * @cpu runs the domain for the first time. Threads that never did need no look
- * in kht_behind(). The bit is never cleared, so a concurrent look cannot lose
- * it; it is ordered before the look by the fence in kht_arrive().
- */
-void kht_visit(struct kht_ledger *l, unsigned int cpu)
-{
-	__atomic_fetch_or(&l->visited[cpu / BITS_PER_WORD], 1UL << cpu % BITS_PER_WORD,
-			  __ATOMIC_RELAXED);
 }
 
 /* seen[cpu], raised by what machine-wide flushes have done for every thread. */
@@ -279,7 +266,7 @@ static bool word_behind(const struct kht_ledger *l, const struct kht_thread *thr
 	unsigned int cpu;
 
 	for (; left; left &= left - 1) {
-		cpu = word * BITS_PER_WORD + __builtin_ctzl(left);
+		cpu = word * KHT_WORD_BITS + __builtin_ctzl(left);
 		if (uses(&threads[cpu], l->lpid) && kht_load(&l->seen[cpu]) < upto)
 			return true;
 	}

@@ -22,15 +22,14 @@ bool kht_vcpu_put(struct kht_vcpu *v, bool scheduled_out)
 }
 
 /*
- * The vCPU's thread takes @cpu; the vCPU last ran on @prev_cpu (-1: never).
+ * The vCPU's thread takes @cpu; the vCPU last ran on @prev_cpu (-1: never). May
+ * be left out when the two are equal.
  * Threads of one core share the TLB, so a move between them leaves no debt.
  */
 struct kht_move kht_vcpu_load(struct kht_vcpu *v, int prev_cpu, int cpu, bool same_core)
 {
 	struct kht_move m = { .ipi = -1 };
-	bool spent = v->spent;
 
-	v->spent = false;
 	if (prev_cpu < 0 || prev_cpu == cpu)
 		return m;
 	m.moved = true;
@@ -39,7 +38,8 @@ struct kht_move kht_vcpu_load(struct kht_vcpu *v, int prev_cpu, int cpu, bool sa
 		m.ipi = v->ran_on;
 		v->ran_on = -1;
 	}
-	if (m.ipi >= 0 || spent)
+	if (m.ipi >= 0 || v->spent)
 		v->credit = KHT_SYNC_CREDIT;
+	v->spent = false;
 	return m;
 }

@@ -17,15 +17,13 @@
 #include "kht_power.h"
 #include "kht_protocol.h"
 
-#define NR_LPIDS	(1UL << 12)	/* POWER9 and later: LPIDR has 12 bits */
-
 struct kht_thread *kht_threads;
 bool kht_deferring;
 bool kht_moving;
 
-static struct kht_domain __rcu *table[NR_LPIDS];
+struct kht_domain __rcu *kht_domain_table[KHT_NR_LPIDS];
 static LIST_HEAD(domains);
-static DEFINE_MUTEX(domain_mutex);	/* domains, open; writers of table */
+static DEFINE_MUTEX(domain_mutex);	/* domains, open; writers of the table */
 static DECLARE_WAIT_QUEUE_HEAD(domain_gone);
 static bool open;			/* domains may be made */
 static unsigned int log_size;
@@ -44,17 +42,6 @@ void kht_unlock(struct kht_ledger *l, unsigned long flags)
 	__releases(l->lock)
 {
 	raw_spin_unlock_irqrestore((raw_spinlock_t *)l->lock, flags);
-}
-
-/*
- * A table entry is cleared before its domain is freed, a grace period later:
- * hooks run with preemption off, batches keep the guest alive.
- */
-struct kht_domain *kht_domain(u32 lpid)
-{
-	if (unlikely(lpid >= NR_LPIDS))
-		return NULL;
-	return rcu_dereference_raw(table[lpid]);
 }
 
 static void free_domain(struct kht_domain *d)
@@ -102,7 +89,7 @@ static struct kht_domain *publish(struct kvm *kvm, bool live)
 	struct kht_domain *d;
 
 	lockdep_assert_held(&domain_mutex);
-	if (!open || kvm->arch.lpid >= NR_LPIDS || kht_domain_of(kvm))
+	if (!open || kvm->arch.lpid >= KHT_NR_LPIDS || kht_domain_of(kvm))
 		return NULL;
 	d = alloc_domain(kvm);
 	if (!d)
@@ -110,14 +97,14 @@ static struct kht_domain *publish(struct kvm *kvm, bool live)
 	d->live = live;
 	kht_files_add(&d->files, kvm->debugfs_dentry, &d->stats);
 	list_add(&d->node, &domains);
-	rcu_assign_pointer(table[d->lpid], d);
+	rcu_assign_pointer(kht_domain_table[d->lpid], d);
 	return d;
 }
 
 static void unpublish(struct kht_domain *d)
 {
 	lockdep_assert_held(&domain_mutex);
-	RCU_INIT_POINTER(table[d->lpid], NULL);
+	RCU_INIT_POINTER(kht_domain_table[d->lpid], NULL);
 	list_del(&d->node);
 }
 

@@ -51,13 +51,22 @@ static noinline void settle(struct kht_domain *d, struct kht_thread *t, unsigned
 }
 
 /*
- * Preemption is off and interrupts are soft-disabled until the guest has run.
- * With nothing owed this writes the thread's mark and nothing else.
- *
- * The mark is also written without a domain: it has to replace that of a vCPU
- * whose exit has not been reported yet, and adoption counts on it.
+ * The mark is written all the same: it has to replace that of a vCPU whose exit
+ * has not been reported yet.
  */
-void kht_on_guest_enter(struct kvm_vcpu *vcpu)
+static noinline void enter_unknown(struct kvm_vcpu *vcpu, struct kht_thread *t)
+{
+	kht_store(&t->guest, vcpu_key(vcpu));
+	if (!vcpu->arch.nested)
+		kht_adopt(vcpu->kvm);
+}
+
+/*
+ * Preemption is off and interrupts are soft-disabled until the guest has run.
+ * With nothing owed this writes the thread's mark and nothing else, and calls
+ * nothing: the compiler then needs no stack frame.
+ */
+void notrace kht_on_guest_enter(void *unused, struct kvm_vcpu *vcpu)
 {
 	unsigned int cpu = smp_processor_id();
 	struct kht_thread *t = &kht_threads[cpu];
@@ -65,12 +74,8 @@ void kht_on_guest_enter(struct kvm_vcpu *vcpu)
 	struct kht_domain *d = kht_domain(kht_key_lpid(key));
 	struct kht_vcpu *v;
 
-	if (unlikely(!d)) {
-		kht_store(&t->guest, key);
-		if (!vcpu->arch.nested)
-			kht_adopt(vcpu->kvm);
-		return;
-	}
+	if (unlikely(!d))
+		return enter_unknown(vcpu, t);
 	v = READ_ONCE(d->vcpu[vcpu->vcpu_idx]);
 	if (likely(v))
 		kht_vcpu_ran(v, cpu);
@@ -81,10 +86,14 @@ void kht_on_guest_enter(struct kvm_vcpu *vcpu)
 /*
  * Reported when preemption is possible again, so maybe on another CPU. Then
  * vcpu_put has run on the CPU that was left, and has removed the mark there.
+ * Between reading and clearing the mark vcpu_put must not slip in and let
+ * another vCPU mark this CPU: preemption is off.
  */
-void kht_on_guest_exit(struct kvm_vcpu *vcpu)
+void notrace kht_on_guest_exit(void *unused, struct kvm_vcpu *vcpu)
 {
+	preempt_disable_notrace();
 	kht_leave(&kht_threads[smp_processor_id()].guest, vcpu_key(vcpu));
+	preempt_enable_notrace();
 }
 
 /*

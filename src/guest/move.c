@@ -31,7 +31,7 @@ static bool gtse(const struct kvm *kvm)
 }
 
 /*
- * The state of a vCPU, made at its first load. A vCPU that has run before our
+ * The state of a vCPU, made when it first comes to a CPU. A vCPU that has run before our
  * hooks may have an unfinished sequence where it ran last.
  */
 static struct kht_vcpu *vcpu_state(struct kht_domain *d, struct kvm_vcpu *vcpu)
@@ -89,7 +89,7 @@ static void count_move(struct kht_domain *d, const struct kht_move *m, u32 kicke
  * a kernel ever call us otherwise, the move is stock's (invariant 9), as are
  * those of nested guests and of guests without a domain.
  */
-void kht_on_vcpu_load(struct kvm_vcpu *vcpu, int cpu)
+void kht_on_vcpu_move(struct kvm_vcpu *vcpu, int cpu)
 {
 	struct kvm *kvm = vcpu->kvm;
 	int prev = vcpu->arch.prev_cpu;
@@ -104,7 +104,7 @@ void kht_on_vcpu_load(struct kvm_vcpu *vcpu, int cpu)
 	if (!v || !READ_ONCE(kht_moving) || !READ_ONCE(kht_param_lazy_move) || irqs_disabled())
 		return;
 	m = kht_vcpu_load(v, prev, cpu, prev >= 0 && kht_core_of(prev).first == kht_core_of(cpu).first);
-	if (likely(!m.moved))
+	if (!m.moved)
 		return;
 	if (m.debt)
 		kicked = leave_core(d, prev);
@@ -120,19 +120,21 @@ void kht_on_vcpu_load(struct kvm_vcpu *vcpu, int cpu)
  * interrupts off, when the thread is scheduled out; the end of an ioctl calls
  * it with interrupts on. That tells the two apart in every kernel.
  *
- * The thread is not in the guest: the mark goes now, because the report of the
- * exit may come on another CPU.
+ * A thread that is scheduled out is not in the guest: the mark goes now, because
+ * the report of the exit may come on another CPU. At the end of an ioctl it has
+ * been reported.
  */
 void kht_on_vcpu_put(struct kvm_vcpu *vcpu)
 {
-	struct kvm *kvm = vcpu->kvm;
-	struct kht_domain *d = kht_domain_of(kvm);
+	struct kht_domain *d = kht_domain_of(vcpu->kvm);
+	bool scheduled_out = irqs_disabled();
 	struct kht_vcpu *v;
 
-	kht_on_guest_exit(vcpu);
+	if (scheduled_out)
+		kht_on_guest_exit(NULL, vcpu);
 	if (!d || !READ_ONCE(kht_moving) || !READ_ONCE(kht_param_lazy_move))
 		return;
 	v = d->vcpu[vcpu->vcpu_idx];
-	if (v && kht_vcpu_put(v, irqs_disabled()))
-		kht_complete_guest_flushes(gtse(kvm));
+	if (v && (scheduled_out || v->credit) && kht_vcpu_put(v, scheduled_out))
+		kht_complete_guest_flushes(gtse(vcpu->kvm));
 }
