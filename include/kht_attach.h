@@ -15,7 +15,7 @@ void kht_attach_status(struct seq_file *m);
 /* src/attach/symbols.c */
 unsigned long kht_symbol(const char *name);
 
-/* src/attach/entry.c: tracepoints of kvm-hv */
+/* src/attach/entry.c: a tracepoint of kvm-hv */
 int kht_attach_entry(void);
 void kht_detach_entry(void);
 

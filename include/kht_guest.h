@@ -73,13 +73,12 @@ static inline struct kht_domain *kht_domain_of(struct kvm *kvm)
 }
 
 /*
- * src/guest/entry.c. The first two have the form of tracepoint probes, one call
- * less on the hottest path. Enter and the quadrant pair: preemption off.
+ * src/guest/entry.c; preemption off. The first has the form of a tracepoint's
+ * probe, one call less on the hottest path.
  */
 void kht_on_guest_enter(void *unused, struct kvm_vcpu *vcpu);
-void kht_on_guest_exit(void *unused, struct kvm_vcpu *vcpu);
-u64 kht_quadrant_begin(u32 lpid);
-void kht_quadrant_end(u64 key);
+bool kht_quadrant_begin(u32 lpid);
+void kht_quadrant_end(void);
 
 /* src/guest/invalidate.c; preemption off. True: done, skip the kernel's broadcast. */
 bool kht_on_flush_page(u32 lpid, u64 gpa, u64 size);
@@ -92,6 +91,36 @@ bool kht_batching(const struct kht_domain *d);
 
 /* src/guest/move.c; preemption off */
 void kht_on_vcpu_move(struct kvm_vcpu *vcpu, int cpu);
-void kht_on_vcpu_put(struct kvm_vcpu *vcpu);
+void kht_put_order(struct kvm_vcpu *vcpu, struct kht_vcpu *v, bool scheduled_out);
+
+/*
+ * Runs on the CPU that is being left, and takes the mark away: only the vCPU
+ * that is loaded can have set it, and it is not in the guest now. No mark means
+ * that it has not entered since it was loaded, so nothing of its is unfinished.
+ *
+ * KVM's preempt notifier calls us with interrupts off, when the thread is
+ * scheduled out; the end of an ioctl with interrupts on. That tells the two
+ * apart in every kernel.
+ *
+ * Inline, for it runs at every exit to user space.
+ */
+static __always_inline void kht_on_vcpu_put(struct kvm_vcpu *vcpu)
+{
+	int cpu = smp_processor_id();
+	struct kht_thread *t = &kht_threads[cpu];
+	struct kht_domain *d;
+	struct kht_vcpu *v;
+
+	if (!kht_load(&t->guest))
+		return;
+	kht_leave(&t->guest);
+	d = kht_domain_of(vcpu->kvm);
+	v = d ? d->vcpu[vcpu->vcpu_idx] : NULL;
+	if (unlikely(!v))
+		return;
+	kht_vcpu_ran(v, cpu);
+	if (unlikely(kht_vcpu_may_sync(v, irqs_disabled())))
+		kht_put_order(vcpu, v, irqs_disabled());
+}
 
 #endif

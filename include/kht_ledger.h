@@ -16,7 +16,7 @@
 
 /* One hardware thread. A cache line of its own: only its CPU writes it. */
 struct kht_thread {
-	u64 guest;		/* key of the vCPU this thread may be running, or 0 */
+	u64 guest;		/* key of the vCPU that has entered since it was loaded, or 0 */
 	u64 quadrant;		/* key of the LPID a quadrant access uses, or 0 */
 	u64 *replay;		/* scratch for kht_owed(): log_entries pages */
 } kht_aligned;
@@ -135,13 +135,11 @@ static inline bool kht_arrive(struct kht_ledger *l, u64 *mark, u64 key, unsigned
 
 /*
  * The leaving side. Release: whatever the guest, or a quadrant access, did
- * through its translations comes before the mark goes. Compares, because a
- * newer occupant may already have marked the thread. Preemption is off.
+ * through its translations comes before the mark goes.
  */
-static inline void kht_leave(u64 *mark, u64 key)
+static inline void kht_leave(u64 *mark)
 {
-	if (kht_load(mark) == key)
-		kht_store_release(mark, 0);
+	kht_store_release(mark, 0);
 }
 
 struct kht_debt kht_owed(struct kht_ledger *l, struct kht_thread *t, unsigned int cpu,

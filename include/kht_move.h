@@ -49,13 +49,19 @@ static inline void kht_vcpu_init(struct kht_vcpu *v)
 	v->ran_on = -1;
 }
 
-/* The vCPU enters the guest on @cpu. Writes nothing when it did so before. */
+/* The vCPU has entered the guest on @cpu. Writes nothing when that is known. */
 static inline void kht_vcpu_ran(struct kht_vcpu *v, int cpu)
 {
 	if (v->ran_on == cpu)
 		return;
 	v->ran_on = cpu;
 	v->spent = false;
+}
+
+/* Is it worth asking kht_vcpu_put()? Decides the ordinary return to user space. */
+static inline bool kht_vcpu_may_sync(const struct kht_vcpu *v, bool scheduled_out)
+{
+	return scheduled_out || v->credit;
 }
 
 bool kht_vcpu_put(struct kht_vcpu *v, bool scheduled_out);

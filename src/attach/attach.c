@@ -2,20 +2,21 @@
 /*
  * Getting in and out, as a whole. The order is the argument:
  *
- * in	1. entry and exit tracepoints	marks are kept from here on
- *	2. hooks on the invalidations	they do nothing without a domain
- *	3. CPU hotplug			a CPU that arrives owes
- *	4. kvmppc_hv_ops		guests get domains, tasks open batches
+ * in	1. hooks on the invalidations	they do nothing without a domain
+ *	2. CPU hotplug			a CPU that arrives owes
+ *	3. kvmppc_hv_ops		vcpu_put takes marks away
+ *	4. entry tracepoint		marks are set from here on
  *	5. domains may be made
  *	6. kht_moving, kht_deferring	from here on decisions are ours
  *
  * out	6. decisions are stock's again; wait until nobody decides any more
  *	   every debt is paid while the entry hook still settles	(8)
  *	5. domains go
- *	4. ... 1. in reverse
+ *	4. ... 1. in reverse; a mark that stays behind costs at most a broadcast
+ *	   after the next attachment, until a vCPU leaves that CPU
  *
  * Each step that fails undoes those before it, with one exception: without the
- * hooks of step 2 invalidations stay stock's and moves are still ours. A
+ * hooks of step 1 invalidations stay stock's and moves are still ours. A
  * feature is on or off as a whole, and status says which and why.
  */
 #include <linux/cpuhotplug.h>
@@ -55,17 +56,6 @@ static int hold_kvm_hv(void)
 	return 0;
 }
 
-/* Marks of an earlier attachment whose exits were never reported. */
-static void forget_marks(void)
-{
-	int cpu;
-
-	for_each_possible_cpu(cpu) {
-		kht_store(&kht_threads[cpu].guest, 0);
-		kht_store(&kht_threads[cpu].quadrant, 0);
-	}
-}
-
 static bool attach_hooks(void)
 {
 	const char *failed;
@@ -101,12 +91,6 @@ int kht_attach(void)
 	rc = hold_kvm_hv();
 	if (rc)
 		return rc;
-	forget_marks();
-	rc = kht_attach_entry();
-	if (rc) {
-		stay_passive(rc, "the tracepoints kvm_hv:kvm_guest_enter and kvm_guest_exit cannot be used");
-		goto put;
-	}
 	hooked = attach_hooks();
 	rc = attach_hotplug();
 	if (rc) {
@@ -118,18 +102,23 @@ int kht_attach(void)
 		stay_passive(rc, "kvmppc_hv_ops lacks a member this module wraps");
 		goto unplug;
 	}
+	rc = kht_attach_entry();
+	if (rc) {
+		stay_passive(rc, "the tracepoint kvm_hv:kvm_guest_enter cannot be used");
+		goto unwrap;
+	}
 	kht_domains_open();
 	WRITE_ONCE(kht_moving, true);
 	WRITE_ONCE(kht_deferring, hooked);
 	attached = true;
 	pr_info("attached to %s\n", kvmppc_hv_ops->owner->name);
 	return 0;
+unwrap:
+	kht_detach_ops();
 unplug:
 	cpuhp_remove_state_nocalls(hotplug_state);
 unhook:
 	kht_detach_hooks();
-	kht_detach_entry();
-put:
 	module_put(kvmppc_hv_ops->owner);
 	return rc;
 }
@@ -143,10 +132,10 @@ void kht_detach(void)
 	kht_wait_for_ops();
 	kht_domains_pay();
 	kht_domains_close();
+	kht_detach_entry();
 	kht_detach_ops();
 	cpuhp_remove_state_nocalls(hotplug_state);
 	kht_detach_hooks();
-	kht_detach_entry();
 	module_put(kvmppc_hv_ops->owner);
 	attached = false;
 	snprintf(why_passive, sizeof(why_passive), "disabled by the parameter enabled");

@@ -47,14 +47,12 @@ static bool on_flush_full(struct pt_regs *regs)
  */
 static bool on_quadrant(struct pt_regs *regs)
 {
-	u64 key = kht_quadrant_begin(regs->gpr[3]);
-
-	if (!key)
+	if (!kht_quadrant_begin(regs->gpr[3]))
 		return false;
 	regs->gpr[3] = stock_quadrant(regs->gpr[3], regs->gpr[4], regs->gpr[5],
 				      (void *)regs->gpr[6], (void *)regs->gpr[7],
 				      regs->gpr[8]);
-	kht_quadrant_end(key);
+	kht_quadrant_end();
 	return true;
 }
 

@@ -15,14 +15,15 @@ static struct kvmppc_ops stock;		/* what the members were */
 /* A wrapper that may sleep is inside; the others run with preemption off. */
 DEFINE_STATIC_SRCU(inside);
 
-static void our_vcpu_load(struct kvm_vcpu *vcpu, int cpu)
+static void notrace our_vcpu_load(struct kvm_vcpu *vcpu, int cpu)
 {
+	if (likely(vcpu->arch.prev_cpu == cpu))
+		return stock.vcpu_load(vcpu, cpu);
 	stock.vcpu_load(vcpu, cpu);
-	if (unlikely(vcpu->arch.prev_cpu != cpu))
-		kht_on_vcpu_move(vcpu, cpu);
+	kht_on_vcpu_move(vcpu, cpu);
 }
 
-static void our_vcpu_put(struct kvm_vcpu *vcpu)
+static void notrace our_vcpu_put(struct kvm_vcpu *vcpu)
 {
 	kht_on_vcpu_put(vcpu);
 	stock.vcpu_put(vcpu);

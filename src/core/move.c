@@ -9,11 +9,9 @@
  */
 bool kht_vcpu_put(struct kht_vcpu *v, bool scheduled_out)
 {
-	if (v->ran_on < 0)
+	if (v->ran_on < 0 || !kht_vcpu_may_sync(v, scheduled_out))
 		return false;
 	if (!scheduled_out) {
-		if (!v->credit)
-			return false;
 		v->credit--;
 		v->spent = true;
 	}

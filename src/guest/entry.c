@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Guest entry and exit, and the other place that uses a guest's translations:
+ * Guest entry, and the other place that uses a guest's translations:
  * quadrant accesses of the host.
  */
 #include <linux/sched.h>
@@ -50,10 +50,7 @@ static noinline void settle(struct kht_domain *d, struct kht_thread *t, unsigned
 	trace_kht_settle(d->lpid, cpu, &debt);
 }
 
-/*
- * The mark is written all the same: it has to replace that of a vCPU whose exit
- * has not been reported yet.
- */
+/* No domain (yet), or a nested guest: the mark is all there is to do. */
 static noinline void enter_unknown(struct kvm_vcpu *vcpu, struct kht_thread *t)
 {
 	kht_store(&t->guest, vcpu_key(vcpu));
@@ -65,6 +62,9 @@ static noinline void enter_unknown(struct kvm_vcpu *vcpu, struct kht_thread *t)
  * Preemption is off and interrupts are soft-disabled until the guest has run.
  * With nothing owed this writes the thread's mark and nothing else, and calls
  * nothing: the compiler then needs no stack frame.
+ *
+ * The mark stays until vcpu_put: a vCPU whose exit the kernel handles counts as
+ * in guest, which costs a broadcast now and then and spares every exit a probe.
  */
 void notrace kht_on_guest_enter(void *unused, struct kvm_vcpu *vcpu)
 {
@@ -72,28 +72,11 @@ void notrace kht_on_guest_enter(void *unused, struct kvm_vcpu *vcpu)
 	struct kht_thread *t = &kht_threads[cpu];
 	u64 key = vcpu_key(vcpu);
 	struct kht_domain *d = kht_domain(kht_key_lpid(key));
-	struct kht_vcpu *v;
 
 	if (unlikely(!d))
 		return enter_unknown(vcpu, t);
-	v = READ_ONCE(d->vcpu[vcpu->vcpu_idx]);
-	if (likely(v))
-		kht_vcpu_ran(v, cpu);
 	if (unlikely(kht_arrive(d->ledger, &t->guest, key, cpu)))
 		settle(d, t, cpu);
-}
-
-/*
- * Reported when preemption is possible again, so maybe on another CPU. Then
- * vcpu_put has run on the CPU that was left, and has removed the mark there.
- * Between reading and clearing the mark vcpu_put must not slip in and let
- * another vCPU mark this CPU: preemption is off.
- */
-void notrace kht_on_guest_exit(void *unused, struct kvm_vcpu *vcpu)
-{
-	preempt_disable_notrace();
-	kht_leave(&kht_threads[smp_processor_id()].guest, vcpu_key(vcpu));
-	preempt_enable_notrace();
 }
 
 /*
@@ -104,22 +87,21 @@ void notrace kht_on_guest_exit(void *unused, struct kvm_vcpu *vcpu)
  * Interrupts stay on in between; none of their handlers does a quadrant access,
  * and a guest entry cannot come in between.
  */
-u64 kht_quadrant_begin(u32 lpid)
+bool kht_quadrant_begin(u32 lpid)
 {
 	unsigned int cpu = smp_processor_id();
 	struct kht_thread *t = &kht_threads[cpu];
 	struct kht_domain *d = kht_domain(lpid);
-	u64 key = kht_key(lpid, 0);
 
 	if (!d || kht_mutant(KHT_MUT_NO_QUADRANT_GUARD))
-		return 0;
+		return false;
 	kht_count(&d->stats, KHT_STAT_QUADRANT, 1);
-	if (kht_arrive(d->ledger, &t->quadrant, key, cpu))
+	if (kht_arrive(d->ledger, &t->quadrant, kht_key(lpid, 0), cpu))
 		settle(d, t, cpu);
-	return key;
+	return true;
 }
 
-void kht_quadrant_end(u64 key)
+void kht_quadrant_end(void)
 {
-	kht_leave(&kht_threads[smp_processor_id()].quadrant, key);
+	kht_leave(&kht_threads[smp_processor_id()].quadrant);
 }

@@ -116,25 +116,11 @@ void kht_on_vcpu_move(struct kvm_vcpu *vcpu, int cpu)
 }
 
 /*
- * Runs on the CPU that is being left. KVM's preempt notifier calls it with
- * interrupts off, when the thread is scheduled out; the end of an ioctl calls
- * it with interrupts on. That tells the two apart in every kernel.
- *
- * A thread that is scheduled out is not in the guest: the mark goes now, because
- * the report of the exit may come on another CPU. At the end of an ioctl it has
- * been reported.
+ * The vCPU has run since it was loaded, and now gives up this CPU: finish its
+ * sequence here, if that pays.
  */
-void kht_on_vcpu_put(struct kvm_vcpu *vcpu)
+void kht_put_order(struct kvm_vcpu *vcpu, struct kht_vcpu *v, bool scheduled_out)
 {
-	struct kht_domain *d = kht_domain_of(vcpu->kvm);
-	bool scheduled_out = irqs_disabled();
-	struct kht_vcpu *v;
-
-	if (scheduled_out)
-		kht_on_guest_exit(NULL, vcpu);
-	if (!d || !READ_ONCE(kht_moving) || !READ_ONCE(kht_param_lazy_move))
-		return;
-	v = d->vcpu[vcpu->vcpu_idx];
-	if (v && (scheduled_out || v->credit) && kht_vcpu_put(v, scheduled_out))
+	if (READ_ONCE(kht_param_lazy_move) && kht_vcpu_put(v, scheduled_out))
 		kht_complete_guest_flushes(gtse(vcpu->kvm));
 }
