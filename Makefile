@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: GPL-2.0
+# What people type. The module itself is described in Kbuild, the bench lives in scripts/.
+
+.PHONY: help modules clean-modules install demo check check-unit check-static check-packaging check-emulated clean distclean
+
+help:
+	@echo 'make modules KERNEL_SRC=<kernel headers> [ARCH= CROSS_COMPILE= CC= W=1]'
+	@echo '                     build kvm-hv-tlb.ko here'
+	@echo 'make install         on a POWER host: build and install with dkms'
+	@echo 'make demo [KERNEL=6.12] [MACHINE=powernv9]'
+	@echo '                     measure stock against the module in an emulated POWER host'
+	@echo 'make check           all tests below'
+	@echo 'make check-unit      the decisions of src/core and the parts of the bench, in user space'
+	@echo 'make check-static    sparse, all compiler warnings, checkpatch'
+	@echo 'make check-packaging make install in a ppc64el Debian 12, and with the dkms of Debian 13'
+	@echo 'make check-emulated [KERNELS="6.1 6.12 7.2"] [MACHINES="powernv9 powernv10"]'
+	@echo '                     scenarios on stock kernels in emulated POWER hosts'
+	@echo 'make clean           remove what was built; make distclean also what was fetched'
+	@echo
+	@echo 'demo and check run as root on Debian 12 or 13, amd64 or ppc64el. Kernels: 6.1, 6.12,'
+	@echo '6.12-64k, 6.12-trixie, 7.2, 7.2-64k; machines: powernv9, powernv10. MIRROR=<url> names another Debian'
+	@echo 'mirror than the one of this machine, APT_DATE_CHECK=yes refuses package lists past their date.'
+
+modules clean-modules: target = $(if $(filter clean-%,$@),clean,modules)
+modules clean-modules:
+	$(if $(KERNEL_SRC),,$(error name the kernel headers, for example: make $@ KERNEL_SRC=/lib/modules/<version>/build))
+	$(if $(wildcard $(KERNEL_SRC)/Makefile),,$(error there are no kernel headers in $(KERNEL_SRC): install the linux-headers package of that kernel))
+	$(MAKE) -C $(KERNEL_SRC) M=$(CURDIR) $(target)
+
+install:
+	@scripts/install
+
+demo:
+	@scripts/demo
+
+check:
+	@scripts/check unit static packaging emulated
+
+check-unit:
+	@scripts/check unit
+
+check-static:
+	@scripts/check static
+
+check-packaging:
+	@scripts/check packaging
+
+check-emulated:
+	@scripts/check emulated
+
+clean:
+	@scripts/clean
+
+distclean: clean
+	rm -rf build

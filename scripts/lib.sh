@@ -1,0 +1,92 @@
+# shellcheck shell=bash disable=SC2034 # its variables are for the scripts that source it
+# Shared by the scripts of the bench; sourced, never run.
+set -eu -o pipefail
+
+# What a make above us was asked is not meant for the makes below.
+unset MAKEFLAGS MFLAGS MAKELEVEL
+
+TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+BUILD=$TOP/build
+SCRIPTS=$TOP/scripts
+KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
+KERNELS_KNOWN="6.1 6.12 6.12-64k 6.12-trixie 7.2 7.2-64k"
+MACHINES_KNOWN="powernv9 powernv10"
+
+say() { printf '%s\n' "==> $*" >&2; }
+
+die() {
+	printf '%s\n' "error: $*" >&2
+	exit 1
+}
+
+need_root() {
+	[ "$(id -u)" = 0 ] || die "this makes chroots and mounts, so it must run as root: use sudo."
+}
+
+host_arch() {
+	case $(dpkg --print-architecture 2>/dev/null || echo none) in
+	amd64) echo amd64 ;;
+	ppc64el) echo ppc64el ;;
+	*) die "this machine is neither Debian amd64 nor Debian ppc64el; the bench runs on those two only." ;;
+	esac
+}
+
+# Prefix of the tools that make code for the emulated hosts: none on a POWER machine.
+cross_prefix() {
+	[ "$(host_arch)" = ppc64el ] || echo powerpc64le-linux-gnu-
+}
+
+# Hold the lock of the file or folder $1 until this script ends, so that parallel runs make it once.
+lock() {
+	local fd
+	mkdir -p "${1%/*}"
+	exec {fd}>"$1.lock"
+	flock "$fd"
+}
+
+# Run "$@" with its output in build/log/$1.log; show the end of it when it fails.
+logged() {
+	local log=$BUILD/log/$1.log
+	shift
+	mkdir -p "$BUILD/log"
+	"$@" >"$log" 2>&1 && return
+	tail -n 15 "$log" >&2
+	return 1
+}
+
+check_machine() {
+	case " $MACHINES_KNOWN " in
+	*" $1 "*) ;;
+	*) die "MACHINE=$1 is not supported; use one of: $MACHINES_KNOWN." ;;
+	esac
+}
+
+check_kernel() {
+	case " $KERNELS_KNOWN " in
+	*" $1 "*) ;;
+	*) die "KERNEL=$1 is not supported; use one of: $KERNELS_KNOWN." ;;
+	esac
+}
+
+# apt is told to ignore the dates of Release files (never their signatures); they are judged here.
+# A list in folder $1 past its date is as fresh as the mirror says it is: used with a note, or, with
+# APT_DATE_CHECK=yes, refused.
+judge_dates() {
+	local file until expired
+	for file in "$1"/*InRelease; do
+		until=$(sed -n 's/^Valid-Until: //p;/^SHA256:/q' "$file")
+		[ -n "$until" ] || continue
+		[ "$(date -d "$until" +%s)" -lt "$(date +%s)" ] || continue
+		expired="the mirror's Release file of $(sed -n 's/^Codename: //p;/^SHA256:/q' "$file") expired on $until"
+		[ "${APT_DATE_CHECK:-no}" != yes ] ||
+			die "$expired, which APT_DATE_CHECK=yes refuses: leave it out, or name another mirror with MIRROR=<url>."
+		say "note: $expired; its signature is good, so it is used (APT_DATE_CHECK=yes refuses it)."
+	done
+}
+
+# Fetch KERNEL if need be and set RELEASE VMLINUX MODROOT HEADERS CC ROOT (see scripts/kernel).
+load_kernel() {
+	"$SCRIPTS/kernel" "$1"
+	# shellcheck source=/dev/null
+	. "$BUILD/cache/kernels/$1/env"
+}

@@ -1,0 +1,76 @@
+"""report.py KERNEL MACHINE CONSOLE-LOG OUTPUT
+
+Turn the KHT-JSON lines of a demo's console log into report.json and print them as one table.
+"""
+import json
+import sys
+
+FIGURES = ("broadcasts", "local_flushes", "waited_ipis", "exits", "ns")
+PREFIX = "KHT-JSON "
+
+
+def records(path):
+    with open(path, encoding="utf-8", errors="replace") as log:
+        for line in log:
+            if line.startswith(PREFIX):
+                yield json.loads(line[len(PREFIX):])
+
+
+def title(record):
+    variant = record.get("variant")
+    return f"{record['name']}, {variant}" if variant else record["name"]
+
+
+def workloads(path):
+    """One entry per workload, in the order they ran, with the figures of each tag."""
+    found = {}
+    for record in records(path):
+        if not record["ok"]:
+            sys.exit(f"error: the workload '{title(record)}' ({record['tag']}) failed; see {path}.")
+        entry = found.setdefault(title(record), {"name": title(record), "pages": record["pages"]})
+        entry[record["tag"]] = {figure: record[figure] for figure in FIGURES}
+    return [require_both(entry, path) for entry in found.values()]
+
+
+def require_both(entry, path):
+    for tag in ("stock", "module"):
+        if tag not in entry:
+            sys.exit(f"error: the workload '{entry['name']}' did not run with {tag}; see {path}.")
+    return entry
+
+
+def ratio(stock, module):
+    return f"{stock / module:.1f}x" if module else "-"
+
+
+def table(entries):
+    pairs = ("broadcasts", "local_flushes", "waited_ipis", "ns")
+    lines = [
+        f"{'':24}{'':>7}{'broadcasts':>18}{'local flushes':>17}{'waited IPIs':>15}{'time, ns':>25}{'faster':>10}",
+        f"{'workload':24}{'pages':>7}" + f"{'stock':>10}{'module':>8}" + f"{'stock':>9}{'module':>8}"
+        + f"{'stock':>8}{'module':>7}" + f"{'stock':>13}{'module':>12}",
+    ]
+    widths = ((10, 8), (9, 8), (8, 7), (13, 12))
+    for entry in entries:
+        line = f"{entry['name']:24}{entry['pages']:7}"
+        for figure, (left, right) in zip(pairs, widths):
+            line += f"{entry['stock'][figure]:{left}}{entry['module'][figure]:{right}}"
+        lines.append(line + f"{ratio(entry['stock']['ns'], entry['module']['ns']):>10}")
+    return "\n".join(lines)
+
+
+def main():
+    kernel, machine, log, output = sys.argv[1:]
+    entries = workloads(log)
+    if not entries:
+        sys.exit(f"error: the demo measured nothing; see {log}.")
+    with open(output, "w", encoding="utf-8") as report:
+        json.dump({"kernel": kernel, "machine": machine, "guest": "radix", "workloads": entries}, report, indent=2)
+        report.write("\n")
+    print(f"\nLinux {kernel} on {machine}, radix guest; figures are per round of the host's operation.\n")
+    print(table(entries))
+    print(f"\nwritten to {output}")
+
+
+if __name__ == "__main__":
+    main()

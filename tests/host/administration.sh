@@ -1,0 +1,81 @@
+# shellcheck shell=sh
+# What an administrator sees and sets; sourced by check.sh.
+
+COUNTERS="tlb_broadcasts tlb_broadcasts_saved tlb_local_flushes tlb_replays tlb_replayed_pages
+	tlb_log_overflows tlb_syncs tlb_settles tlb_moves tlb_moves_synced tlb_ipis_sent tlb_ipis_saved
+	tlb_stock tlb_batches tlb_quadrant"
+
+counters_are_numbers() {
+	# Without a guest the pattern stays as it is and its files are missing.
+	for directory in /sys/kernel/debug/kvm/[0-9]*-[0-9]*; do
+		for counter in $COUNTERS; do
+			grep -qx '[0-9][0-9]*' "$directory/$counter" || {
+				echo "$directory/$counter is missing or no number"
+				return 1
+			}
+		done
+	done
+}
+
+status_is_readable() {
+	for feature in attached invalidations moves; do
+		grep -Eq "^$feature: on" "$STATUS" || { echo "$STATUS does not say that $feature is on"; return 1; }
+	done
+}
+
+status_and_counters() {
+	kht_check status-says-what-is-on status_is_readable
+	sed 's/^/KHT-LOG status: /' "$STATUS"
+	vmm ping-pong --pages 64 --rounds 100000 >/dev/null 2>&1 &
+	guest=$!
+	sleep 2
+	kht_check counters-of-a-guest-are-numbers counters_are_numbers
+	kill $guest
+	wait $guest
+}
+
+# with PARAMETER VALUE COMMAND...: and put the old value back
+with() {
+	with_name=$1
+	with_old=$(cat "$PARAMETERS/$1")
+	module_set "$1" "$2" || kht_fail "$1-can-be-set" "writing $2 failed"
+	shift 2
+	"$@"
+	module_set "$with_name" "$with_old"
+}
+
+tunables() {
+	with batch_ceiling 0 run module dirty-log --variant running --pages 48 --rounds 2
+	expect batch-ceiling-0-flushes-the-lpid broadcasts -le "$FEW"
+	with batch_ceiling 64 run module dirty-log --variant running --pages 48 --rounds 2
+	expect batch-ceiling-64-broadcasts-48-pages broadcasts -eq $((48 * PER_PAGE))
+	with defer 0 run module dirty-log --variant idle --rounds 2
+	expect defer-off-broadcasts broadcasts -ge 1
+	expect defer-off-still-batches broadcasts -le "$FEW"
+	with lazy_move 0 run module migrate --variant user --rounds 100
+	expect lazy-move-off-waits-for-ipis-as-stock ipis_per_move_x1000 -ge 1000
+}
+
+refuses_value() {
+	! module_set "$1" "$2" 2>/dev/null || { echo "$2 was accepted"; return 1; }
+	dmesg | tail -n 3 | grep -q "$3" || { echo "the message does not say '$3': $(dmesg | tail -n 1)"; return 1; }
+}
+
+refuses_load() {
+	! module_load "$1" 2>/dev/null || { module_unload; echo "$1 was accepted"; return 1; }
+	dmesg | tail -n 3 | grep -q "$2" || { echo "the message does not say '$2': $(dmesg | tail -n 1)"; return 1; }
+}
+
+bad_parameters() {
+	kht_check refuses-to-load-with-batch-ceiling-513 refuses_load batch_ceiling=513 512
+	kht_check refuses-to-load-with-log-entries-513 refuses_load log_entries=513 512
+	kht_check refuses-to-load-with-log-entries-minus-1 refuses_load log_entries=-1 512
+	kht_check loads-without-a-log module_load log_entries=0
+	run module ping-pong --pages 400
+	expect without-a-log-flushes-the-lpid local_flushes -ge 400
+	expect without-a-log-replays-nothing tlb_replays -eq 0
+	kht_check refuses-batch-ceiling-513 refuses_value batch_ceiling 513 512
+	kht_check refuses-batch-ceiling-many refuses_value batch_ceiling many 512
+	kht_check refuses-enabled-maybe refuses_value enabled maybe 1
+	kht_check module-unloads-at-the-end module_unload
+}

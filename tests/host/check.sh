@@ -1,0 +1,25 @@
+# shellcheck shell=sh disable=SC1091
+# What the module promises, on this kernel: first the stock figures, then the module's, then all that
+# can happen to it while guests run.
+. /kht/lib.sh
+. /kht/workloads.sh
+. /kht/figures.sh
+. /kht/under-churn.sh
+. /kht/administration.sh
+
+stock_figures
+kht_check module-loads module_load || kht_end
+status_and_counters
+module_figures
+tunables
+switching
+two_guests
+lpid_reuse
+killed_guest
+cpu_offline
+kht_check module-unloads module_unload
+figures_are_stock after-unload
+load_unload
+loading_beside_a_guest
+bad_parameters
+kht_end

@@ -1,0 +1,29 @@
+# shellcheck shell=sh disable=SC1091
+# Every workload with the kernel as it was booted, then with the module.
+. /kht/lib.sh
+. /kht/workloads.sh
+
+measure() {
+	run "$1" dirty-log --variant idle --rounds 6
+	run "$1" dirty-log --variant running --rounds 4
+	run "$1" log-toggle --variant idle --rounds 2
+	run "$1" log-toggle --variant running --rounds 2
+	run "$1" unmap --variant idle --rounds 2
+	run "$1" unmap --variant running --rounds 2
+	run "$1" unmap-single --variant idle --rounds 2
+	run "$1" unmap-single --variant running --rounds 2
+	run "$1" ping-pong
+	run "$1" migrate --variant kernel --rounds 100
+	run "$1" migrate --variant user --rounds 100
+	run "$1" replace --variant copy --rounds 100
+	run "$1" churn --vcpus 2 --seconds 1
+	run "$1" churn --vcpus 4 --seconds 1
+}
+
+measure stock
+if module_load; then
+	measure module
+else
+	kht_fail demo "kvm-hv-tlb.ko does not load on this kernel; dmesg says why"
+fi
+kht_end

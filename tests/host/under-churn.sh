@@ -1,0 +1,115 @@
+# shellcheck shell=sh
+# What happens to the module, or to CPUs and guests, while vCPUs run; sourced by check.sh.
+
+# under_churn TEST TURNS COMMAND: that many turns of COMMAND while a guest churns
+under_churn() {
+	vmm churn --vcpus 3 --seconds 600 --seed "$2" >/tmp/churn.out 2>&1 &
+	churn_pid=$!
+	turn=0
+	broken=
+	sleep 1
+	while [ $turn -lt "$2" ] && [ -z "$broken" ]; do
+		turn=$((turn + 1))
+		"$3" || broken="'$3' failed in its turn $turn"
+		kill -0 $churn_pid 2>/dev/null || broken="the guest ended in turn $turn"
+	done
+	kill -TERM $churn_pid
+	wait $churn_pid || broken="$(tr '\n' ' ' </tmp/churn.out)$broken"
+	grep '^KHT-JSON' /tmp/churn.out
+	if [ -n "$broken" ]; then
+		kht_fail "$1" "$broken"
+	else
+		kht_pass "$1: $turn turns"
+	fi
+}
+
+in_and_out() { module_load && sleep 0.3 && module_unload && sleep 0.3; }
+
+load_unload() {
+	under_churn load-unload-loses-nothing "${1:-6}" in_and_out
+	figures_are_stock after-load-unload
+}
+
+on_and_off() { module_set enabled 0 && sleep 0.3 && module_set enabled 1 && sleep 0.3; }
+
+switching() {
+	under_churn switching-off-and-on-loses-nothing 4 on_and_off
+	module_set enabled 0
+	figures_are_stock while-switched-off
+	module_set enabled 1
+	figures_are_ours after-switching-on
+}
+
+LAST_CPU=/sys/devices/system/cpu/cpu3/online
+
+offline_and_online() { echo 0 >$LAST_CPU && sleep 0.3 && echo 1 >$LAST_CPU && sleep 0.3; }
+
+cpu_offline() {
+	if ! offline_and_online; then
+		kht_skip cpu-offline "this kernel takes no CPU offline here"
+		return
+	fi
+	under_churn cpu-offline-and-online-loses-nothing 6 offline_and_online
+	figures_are_ours after-cpu-offline
+}
+
+two_guests() {
+	vmm churn --vcpus 2 --seconds 6 --seed 3 >/tmp/first.out 2>&1 &
+	first=$!
+	vmm churn --vcpus 2 --seconds 6 --seed 4 >/tmp/second.out 2>&1
+	second_rc=$?
+	if wait $first && [ $second_rc -eq 0 ]; then
+		kht_pass two-guests-at-once-lose-nothing
+	else
+		kht_fail two-guests-at-once-lose-nothing "$(cat /tmp/first.out /tmp/second.out | tr '\n' ' ')"
+	fi
+}
+
+lpid_reuse() {
+	worst=0
+	for turn in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+		JSON=$(vmm unmap --pages 32 --rounds 1 --seed $turn 2>&1) || break
+		[ "$(figure broadcasts)" -le "$worst" ] || worst=$(figure broadcasts)
+	done
+	if [ "$turn" -eq 20 ] && [ "$worst" -eq 0 ]; then
+		kht_pass "twenty-guests-on-one-lpid: broadcasts 0"
+	else
+		kht_fail twenty-guests-on-one-lpid "guest $turn, at most $worst broadcasts: $JSON"
+	fi
+}
+
+guests_left() { find /sys/kernel/debug/kvm -maxdepth 1 -name '[0-9]*-[0-9]*' | grep -c .; }
+
+killed_guest() {
+	vmm churn --vcpus 4 --seconds 60 >/dev/null 2>&1 &
+	victim=$!
+	sleep 3
+	kill -9 $victim
+	wait $victim
+	if [ "$(guests_left)" -ne 0 ]; then
+		kht_fail killed-guest-is-gone "$(guests_left) guests are left in debugfs"
+	else
+		kht_pass killed-guest-is-gone
+	fi
+	figures_are_ours after-a-guest-was-killed
+}
+
+# beside_a_guest COMMAND: COMMAND while vCPUs of one guest run; $JSON is its record
+beside_a_guest() {
+	vmm dirty-log --variant running --rounds 40 --tag both >/tmp/beside.out 2>&1 &
+	beside=$!
+	sleep 3
+	"$1" || kht_fail "$1-beside-a-guest" "it failed"
+	kill -0 $beside 2>/dev/null || kht_fail "$1-beside-a-guest" "the guest was finished too early"
+	wait $beside || kht_fail "guest-data-with-$1-beside-it" "$(tail -n 1 /tmp/beside.out)"
+	JSON=$(cat /tmp/beside.out)
+	echo "$JSON"
+}
+
+loading_beside_a_guest() {
+	beside_a_guest module_load
+	expect a-guest-starts-with-stock-figures broadcasts -eq "$STOCK"
+	expect a-running-guest-gets-ours-when-the-module-comes last_broadcasts -le "$FEW"
+	beside_a_guest module_unload
+	expect a-running-guest-gets-stock-when-the-module-goes last_broadcasts -eq "$STOCK"
+}

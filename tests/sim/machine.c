@@ -1,0 +1,475 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Tasks, CPUs, memory, interrupts, locks. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "machine.h"
+
+#define STACK	(64 * 1024)
+
+struct shape shape;
+unsigned int nr_cpus;
+struct cpu cpus[MAX_CPUS];
+struct task *this_task;		/* NULL while nothing is simulated */
+u64 steps;
+struct events events;
+unsigned int kht_mutant_now;
+
+static ucontext_t scheduler;
+static struct task tasks[MAX_TASKS];
+static unsigned int nr_tasks;
+static u64 seed;
+static char found[200];		/* the first hazard */
+
+u32 chance(u32 n)
+{
+	u64 z = seed += 0x9e3779b97f4a7c15ULL;	/* splitmix64 */
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ULL;
+	z = (z ^ z >> 27) * 0x94d049bb133111ebULL;
+	return ((z ^ z >> 31) >> 32) % n;
+}
+
+void hazard(const char *format, ...)
+{
+	va_list args;
+
+	if (found[0])
+		return;
+	va_start(args, format);
+	vsnprintf(found, sizeof(found), format, args);
+	va_end(args);
+}
+
+const char *hazard_seen(void)
+{
+	return found[0] ? found : NULL;
+}
+
+/* A mistake of the simulator itself, or a use src/core must not make of its environment. */
+static void require(bool ok, const char *what)
+{
+	if (ok)
+		return;
+	fprintf(stderr, "sim: %s at step %llu\n", what, (unsigned long long)steps);
+	abort();
+}
+
+struct cpu *this_cpu(void)
+{
+	return this_task ? this_task->cpu : NULL;
+}
+
+/* Memory */
+
+static void drain_one(struct cpu *c)
+{
+	if (c->drained < c->sent)
+		c->drained++;
+}
+
+static void drain(struct cpu *c, u64 upto)
+{
+	if (c->drained < upto)
+		c->drained = upto;
+}
+
+/* The oldest buffered store of @c to @p; c->sent if there is none. */
+static u64 buffered(const struct cpu *c, const void *p)
+{
+	u64 i;
+
+	for (i = c->drained; i < c->sent; i++)
+		if (c->buffer[i % BUFFERED].p == p)
+			break;
+	return i;
+}
+
+static u64 peek(const void *p, size_t size)
+{
+	u64 value = 0;
+	u32 half;
+
+	if (size == sizeof(value)) {
+		memcpy(&value, p, size);
+		return value;
+	}
+	memcpy(&half, p, sizeof(half));
+	return half;
+}
+
+/* What @c reads: its own stores at once, others' when they have left the buffer. */
+u64 read_by(const struct cpu *c, const void *p, size_t size)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr_cpus; i++) {
+		u64 at = buffered(&cpus[i], p);
+
+		if (&cpus[i] != c && at < cpus[i].sent)
+			return cpus[i].buffer[at % BUFFERED].old;
+	}
+	return peek(p, size);
+}
+
+u64 sim_load(const void *p, size_t size)
+{
+	yield();
+	return read_by(this_cpu(), p, size);
+}
+
+void sim_store(void *p, u64 value, size_t size)
+{
+	struct cpu *c;
+	unsigned int i;
+
+	require(size == 4 || size == 8, "store of an odd size");
+	yield();
+	c = this_cpu();
+	if (c) {
+		for (i = 0; i < nr_cpus; i++)
+			if (&cpus[i] != c && buffered(&cpus[i], p) < cpus[i].sent)
+				drain(&cpus[i], cpus[i].sent);
+		if (c->sent - c->drained == BUFFERED)
+			drain_one(c);
+		c->buffer[c->sent % BUFFERED].p = p;
+		c->buffer[c->sent % BUFFERED].size = size;
+		c->buffer[c->sent++ % BUFFERED].old = peek(p, size);
+	}
+	if (size == sizeof(u32)) {
+		u32 half = value;
+
+		memcpy(p, &half, sizeof(half));
+		return;
+	}
+	memcpy(p, &value, sizeof(value));
+}
+
+void sim_fence(void)
+{
+	yield();
+	if (this_cpu())
+		drain(this_cpu(), this_cpu()->sent);
+}
+
+/* Tasks */
+
+static void to_scheduler(void)
+{
+	swapcontext(&this_task->context, &scheduler);
+}
+
+static void interrupts(void)
+{
+	struct cpu *c = this_cpu();
+
+	while (!c->irq_off && c->nr_calls) {
+		struct call call = c->calls[0];
+
+		memmove(c->calls, c->calls + 1, --c->nr_calls * sizeof(call));
+		irq_off();
+		preempt_disable();
+		call.fn(call.arg);
+		drain(c, c->sent);
+		call.caller->pending--;
+		preempt_enable();
+		irq_on();
+	}
+}
+
+static void noise(void)
+{
+	struct cpu *c = &cpus[chance(nr_cpus)];
+
+	if (!chance(6))
+		drain_one(c);
+	tlb_noise(&cpus[chance(nr_cpus)]);
+}
+
+/* Anything may happen here, except that this task loses its CPU. */
+void yield(void)
+{
+	if (!this_task)
+		return;
+	steps++;
+	noise();
+	if (chance(3))
+		to_scheduler();
+	interrupts();
+}
+
+void preempt_disable(void)
+{
+	this_task->nopreempt++;
+}
+
+void preempt_enable(void)
+{
+	if (!--this_task->nopreempt)
+		this_task->quiet++;
+}
+
+void irq_off(void)
+{
+	this_cpu()->irq_off++;
+}
+
+void irq_on(void)
+{
+	this_cpu()->irq_off--;
+}
+
+/* Lets go of the CPU; on return the task has one again, maybe another. */
+void give_up_cpu(u32 sleep)
+{
+	struct task *t = this_task;
+
+	require(!t->nopreempt && !t->cpu->irq_off, "sleep in atomic context");
+	drain(t->cpu, t->cpu->sent);
+	t->cpu->task = NULL;
+	t->cpu = NULL;
+	t->wake = steps + sleep;
+	to_scheduler();
+}
+
+/* A task with preemption on may be scheduled out. */
+void preempt_point(void)
+{
+	struct task *t = this_task;
+
+	yield();
+	if (t->nopreempt || t->cpu->irq_off || (chance(12) && !t->cpu->leaving))
+		return;
+	if (t->sched_out)
+		t->sched_out(t);
+	give_up_cpu(chance(60));
+	if (t->sched_in)
+		t->sched_in(t);
+}
+
+/* The release of a lock is a store: who sees it sees the stores before it. */
+static void acquired(struct lock *l)
+{
+	l->held = true;
+	if (l->last)
+		drain(l->last, l->sent);
+}
+
+static void released(struct lock *l)
+{
+	l->last = this_cpu();
+	l->sent = l->last->sent;
+	l->held = false;
+}
+
+void lock(struct lock *l)
+{
+	preempt_disable();
+	do
+		yield();
+	while (l->held);
+	acquired(l);
+}
+
+void unlock(struct lock *l)
+{
+	released(l);
+	preempt_enable();
+}
+
+/* A lock whose holder may sleep. */
+void mutex_lock(struct lock *l)
+{
+	preempt_point();
+	while (l->held)
+		give_up_cpu(20);
+	acquired(l);
+}
+
+void mutex_unlock(struct lock *l)
+{
+	released(l);
+}
+
+unsigned long kht_lock(struct kht_ledger *l)
+{
+	irq_off();
+	lock(l->lock);
+	return 0;
+}
+
+void kht_unlock(struct kht_ledger *l, unsigned long flags)
+{
+	(void)flags;
+	unlock(l->lock);
+	irq_on();
+}
+
+/* Interrupts the CPUs in @mask but this one, and waits until all have run @fn. */
+void smp_call(u32 mask, void (*fn)(void *), void *arg)
+{
+	unsigned int i;
+
+	require(!this_cpu()->irq_off, "waiting for an interrupt with interrupts off");
+	preempt_disable();
+	for (i = 0; i < nr_cpus; i++) {
+		struct cpu *c = &cpus[i];
+
+		if (!(mask >> i & 1) || c->offline || c == this_cpu())
+			continue;
+		require(c->nr_calls < MAX_TASKS, "too many calls");
+		c->calls[c->nr_calls++] = (struct call){ fn, arg, this_task };
+		this_task->pending++;
+	}
+	drain(this_cpu(), this_cpu()->sent);
+	while (this_task->pending)
+		yield();
+	preempt_enable();
+}
+
+void on_each_cpu(void (*fn)(void *), void *arg)
+{
+	preempt_disable();
+	smp_call(~0u, fn, arg);
+	irq_off();
+	fn(arg);
+	irq_on();
+	preempt_enable();
+}
+
+static void wait_for(int (*busy)(const struct task *), u64 (*times)(const struct task *))
+{
+	u64 before[MAX_TASKS];
+	unsigned int i;
+
+	for (i = 0; i < nr_tasks; i++)
+		before[i] = times(&tasks[i]);
+	for (i = 0; i < nr_tasks; i++)
+		while (&tasks[i] != this_task && busy(&tasks[i]) && times(&tasks[i]) == before[i])
+			preempt_point();
+}
+
+static int is_nopreempt(const struct task *t)
+{
+	return t->nopreempt && !t->in_guest;
+}
+
+static u64 times_quiet(const struct task *t)
+{
+	return t->quiet;
+}
+
+static int is_inside(const struct task *t)
+{
+	return t->inside;
+}
+
+static u64 times_outside(const struct task *t)
+{
+	return t->outside;
+}
+
+/* Every section without preemption that has begun is over. */
+void synchronize_rcu(void)
+{
+	wait_for(is_nopreempt, times_quiet);
+}
+
+/* The same for calls of wrapped kvmppc_hv_ops members. */
+void synchronize_inside(void)
+{
+	wait_for(is_inside, times_outside);
+}
+
+/* Scheduling */
+
+static void task_main(void)
+{
+	this_task->run(this_task->arg);
+	require(false, "a task has ended");
+}
+
+static void task_init(struct task *t, void (*run)(void *), void *arg)
+{
+	char *stack = t->stack ? t->stack : malloc(STACK);
+
+	require(stack, "out of memory");
+	memset(t, 0, sizeof(*t));
+	t->stack = stack;
+	t->run = run;
+	t->arg = arg;
+	getcontext(&t->context);
+	t->context.uc_stack.ss_sp = stack;
+	t->context.uc_stack.ss_size = STACK;
+	makecontext(&t->context, task_main, 0);
+}
+
+struct task *task_new(void (*run)(void *), void *arg)
+{
+	require(nr_tasks < MAX_TASKS, "too many tasks");
+	task_init(&tasks[nr_tasks], run, arg);
+	return &tasks[nr_tasks++];
+}
+
+static void idle(void *arg)
+{
+	(void)arg;
+	for (;;)
+		yield();
+}
+
+void machine_start(u64 with_seed)
+{
+	unsigned int i;
+
+	seed = with_seed * 0x2545f4914f6cdd1dULL;
+	steps = 0;
+	found[0] = 0;
+	nr_tasks = 0;
+	shape = (struct shape){
+		.cores = 2 + chance(2), .threads = 1 + chance(2), .share = chance(4),
+		.log_size = (u32[]){ 0, 1, 2, 4, 8, 16 }[chance(6)],
+		.ceiling = (u32[]){ 0, 1, 3, 64 }[chance(4)],
+		.calm = (u32[]){ 1, 10 }[chance(2)],
+	};
+	nr_cpus = shape.cores * shape.threads;
+	for (i = 0; i < MAX_CPUS; i++) {
+		struct task old = cpus[i].idle;
+
+		memset(&cpus[i], 0, sizeof(cpus[i]));
+		cpus[i].idle = old;
+		cpus[i].nr = i;
+		cpus[i].tlb = shape.share ? i / shape.threads : i;
+		task_init(&cpus[i].idle, idle, NULL);
+		cpus[i].idle.cpu = &cpus[i];
+	}
+	tlb_reset();
+}
+
+/* Gives an idle CPU, if there is one, to a task that waits, if there is one. */
+static void place(void)
+{
+	struct task *t = &tasks[chance(nr_tasks)];
+	struct cpu *c = &cpus[chance(nr_cpus)];
+
+	if (t->cpu || t->wake > steps || c->task || c->offline || c->leaving || c->irq_off)
+		return;
+	c->task = t;
+	t->cpu = c;
+}
+
+void machine_run(u64 max_steps)
+{
+	while (steps < max_steps && !found[0]) {
+		struct cpu *c = &cpus[chance(nr_cpus)];
+
+		place();
+		steps++;
+		if (!c->task && !c->nr_calls && !c->irq_off)
+			continue;
+		this_task = c->task ? c->task : &c->idle;
+		swapcontext(&scheduler, &this_task->context);
+		this_task = NULL;
+	}
+}

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The simulated machine: tasks as coroutines on CPUs, memory with a store
+ * buffer per CPU, interrupts, locks, and TLBs tagged with LPIDs.
+ *
+ * Store buffers are those of TSO: a CPU's stores reach the others later, in
+ * order, at a fence or by chance. Memory itself always holds the newest value,
+ * and a buffered store remembers the old one for the other CPUs to read. So
+ * plain accesses of the lock's holder, which src/core makes, are right.
+ */
+#ifndef MACHINE_H
+#define MACHINE_H
+
+#include <ucontext.h>
+#include "kht_env.h"
+
+#define MAX_CPUS	6u
+#define MAX_TASKS	12u
+#define LPIDS		4u	/* 1 to 3 are guests' */
+#define PAGES		5u
+#define PROCS		2u	/* address spaces of a guest */
+#define BUFFERED	6u	/* stores a CPU keeps back at most */
+#define PAGE_SHIFT	16u
+
+struct cpu;
+
+struct task {
+	ucontext_t context;
+	char *stack;
+	void (*run)(void *arg);
+	void *arg;
+	struct cpu *cpu;	/* NULL: waits for one */
+	u64 wake;		/* not before this step */
+	int nopreempt;
+	bool in_guest;		/* no reader of RCU then */
+	int pending;		/* calls on other CPUs it waits for */
+	int inside;		/* calls of wrapped kvmppc_hv_ops members it is in */
+	u64 quiet, outside;	/* times nopreempt, inside became 0 */
+	void (*sched_out)(struct task *t);
+	void (*sched_in)(struct task *t);
+};
+
+struct call {
+	void (*fn)(void *arg);
+	void *arg;
+	struct task *caller;
+};
+
+struct cpu {
+	unsigned int nr, tlb;	/* tlb: the TLB it uses */
+	struct task *task;	/* NULL: idle */
+	struct task idle;
+	bool offline, leaving;	/* leaving: about to go offline, takes no new task */
+	int irq_off;
+	u32 context;		/* LPID whose translations it may use now, or 0 */
+	const u64 *tables;	/* of that LPID: a PTE per page */
+	u64 sent, drained;	/* stores buffered, stores visible to all */
+	struct { void *p; size_t size; u64 old; } buffer[BUFFERED];
+	struct call calls[MAX_TASKS];
+	unsigned int nr_calls;
+};
+
+struct lock {
+	bool held;
+	struct cpu *last;	/* who released it, and how many stores that CPU had made */
+	u64 sent;
+};
+
+/* How a seed's machine looks. */
+struct shape {
+	unsigned int cores, threads, log_size, ceiling;
+	unsigned int calm;	/* how seldom the administrator acts */
+	bool share;		/* the threads of a core share its TLB */
+};
+
+extern struct shape shape;
+extern unsigned int nr_cpus;
+extern struct cpu cpus[MAX_CPUS];
+extern struct task *this_task;
+extern u64 steps;
+extern struct kht_thread threads[MAX_CPUS];
+
+/* machine.c */
+u32 chance(u32 n);			/* 0 to n - 1 */
+void yield(void);
+u64 read_by(const struct cpu *c, const void *p, size_t size);
+struct cpu *this_cpu(void);
+void hazard(const char *format, ...) __attribute__((format(printf, 1, 2)));
+const char *hazard_seen(void);
+void preempt_disable(void);
+void preempt_enable(void);
+void irq_off(void);
+void irq_on(void);
+void give_up_cpu(u32 sleep);
+void preempt_point(void);
+void lock(struct lock *l);
+void unlock(struct lock *l);
+void mutex_lock(struct lock *l);
+void mutex_unlock(struct lock *l);
+void smp_call(u32 mask, void (*fn)(void *), void *arg);
+void on_each_cpu(void (*fn)(void *), void *arg);
+void synchronize_rcu(void);
+void synchronize_inside(void);
+struct task *task_new(void (*run)(void *), void *arg);
+void machine_start(u64 seed);
+void machine_run(u64 max_steps);
+
+/* tlb.c */
+struct pte { u64 stamp; bool valid; };
+struct pte pte_of(u64 word);
+u64 pte_word(u64 stamp, bool valid);
+u64 new_stamp(void);
+u64 gpa(unsigned int page);
+struct kht_core core_of(unsigned int cpu);
+void tlb_reset(void);
+void tlb_noise(struct cpu *c);
+bool tlb_touch(struct cpu *c, unsigned int page);
+void tlb_check(struct cpu *c, const char *when);
+void tlb_dead(u32 lpid, unsigned int page, u64 stamp);
+void tlb_load_context(struct cpu *c, u32 lpid, const u64 *tables);
+void tlb_unload_context(struct cpu *c);
+void tlb_garbage(unsigned int core, u32 lpid);
+void proc_touch(struct cpu *c, unsigned int proc, u64 table);
+void proc_dead(u32 lpid, unsigned int proc, u64 stamp);
+void proc_drop_local(struct cpu *c, u32 lpid, unsigned int proc);
+void proc_drop_everywhere(u32 lpid, unsigned int proc);
+void proc_flush_local(struct cpu *c, u32 lpid);
+
+/* What happened in all runs; a path that never ran proves nothing. */
+#define EVENTS(X)								\
+	X(flushes) X(replays) X(syncs) X(process_flushes) X(page_broadcasts)	\
+	X(lpid_broadcasts) X(debts) X(refused) X(covered_debts) X(covered_pages) \
+	X(covered_lpid) X(quadrants) X(moves) X(kicks) X(order_ipis) X(order_puts) \
+	X(aborted_entries) X(adoptions) X(detaches) X(paid) X(paid_process)	\
+	X(hotplugs) X(new_guests) X(entries) X(touches)
+
+struct events {
+#define X(name) u64 name;
+	EVENTS(X)
+#undef X
+};
+
+extern struct events events;
+
+#endif

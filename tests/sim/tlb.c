@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Translations: what TLBs and ERATs hold, who may still use it, and the
+ * executors of kht_env.h.
+ *
+ * A PTE is a stamp, new with every change, and a valid bit; a cached
+ * translation is the stamp of the PTE it came from. When an invalidation
+ * returns to its caller, translations older than the change are dead. It is a
+ * hazard when a thread that has the guest's context loaded can reach a dead one
+ * (invariants 1, 2, 6 and 7): the page may have been freed, the store may miss
+ * the dirty log.
+ *
+ * In the process scope the guest invalidates for itself, and only use counts.
+ * Process-scope entries of the ERAT are not modelled: stock leaves those of a
+ * core's other threads alone, on every move between threads.
+ */
+#include <string.h>
+#include "machine.h"
+
+static u64 last_stamp;
+static u64 dead[LPIDS][PAGES], proc_dead_before[LPIDS][PROCS];
+static u64 tlb[MAX_CPUS][LPIDS][PAGES];		/* by TLB; 0: no entry */
+static u64 erat[MAX_CPUS][LPIDS][PAGES];	/* by CPU */
+static u64 proc_tlb[MAX_CPUS][LPIDS][PROCS];	/* by TLB */
+
+struct pte pte_of(u64 word)
+{
+	return (struct pte){ .stamp = word >> 1, .valid = word & 1 };
+}
+
+u64 pte_word(u64 stamp, bool valid)
+{
+	return stamp << 1 | valid;
+}
+
+u64 new_stamp(void)
+{
+	return ++last_stamp;
+}
+
+u64 gpa(unsigned int page)
+{
+	return (u64)page << PAGE_SHIFT;
+}
+
+struct kht_core core_of(unsigned int cpu)
+{
+	unsigned int first = shape.share ? cpu / shape.threads * shape.threads : cpu;
+
+	return (struct kht_core){ first, shape.share ? first + shape.threads - 1 : cpu, 1 };
+}
+
+void tlb_reset(void)
+{
+	last_stamp = 1;		/* 1 is garbage: dead in every guest */
+	memset(dead, 0, sizeof(dead));
+	memset(proc_dead_before, 0, sizeof(proc_dead_before));
+	memset(tlb, 0, sizeof(tlb));
+	memset(erat, 0, sizeof(erat));
+	memset(proc_tlb, 0, sizeof(proc_tlb));
+}
+
+static void check_page(const struct cpu *c, unsigned int page, const char *when)
+{
+	u64 limit = dead[c->context][page];
+	u64 t = tlb[c->tlb][c->context][page], e = erat[c->nr][c->context][page];
+
+	if ((t && t < limit) || (e && e < limit))
+		hazard("%s: CPU %u reaches page %u of LPID %u through its %s, dead since change %llu",
+		       when, c->nr, page, c->context, t && t < limit ? "TLB" : "ERAT",
+		       (unsigned long long)limit);
+}
+
+/* Nothing dead is in reach of @c. */
+void tlb_check(struct cpu *c, const char *when)
+{
+	unsigned int page;
+
+	for (page = 0; c->context && page < PAGES; page++)
+		check_page(c, page, when);
+}
+
+/* An invalidation of @page has returned: what is older than @stamp is dead. */
+void tlb_dead(u32 lpid, unsigned int page, u64 stamp)
+{
+	unsigned int i;
+
+	if (dead[lpid][page] >= stamp)
+		return;
+	dead[lpid][page] = stamp;
+	for (i = 0; i < nr_cpus; i++)
+		if (cpus[i].context == lpid)
+			check_page(&cpus[i], page, "after return");
+}
+
+void tlb_load_context(struct cpu *c, u32 lpid, const u64 *tables)
+{
+	c->context = lpid;
+	c->tables = tables;
+	tlb_check(c, "on entry");
+}
+
+void tlb_unload_context(struct cpu *c)
+{
+	c->context = 0;
+	c->tables = NULL;
+}
+
+/* A translation of @page for @c, from the ERAT, the TLB or the tables; false: fault. */
+static bool translate(struct cpu *c, unsigned int page)
+{
+	u64 *e = &erat[c->nr][c->context][page], *t = &tlb[c->tlb][c->context][page];
+	struct pte pte;
+
+	if (*e)
+		return true;
+	if (!*t) {
+		pte = pte_of(read_by(c, &c->tables[page], sizeof(u64)));
+		if (!pte.valid)
+			return false;
+		*t = pte.stamp;
+	}
+	*e = *t;
+	return true;
+}
+
+bool tlb_touch(struct cpu *c, unsigned int page)
+{
+	events.touches++;
+	if (!translate(c, page))
+		return false;
+	check_page(c, page, "access");
+	return true;
+}
+
+/* A loaded context may be used speculatively at any time; entries may be replaced. */
+void tlb_noise(struct cpu *c)
+{
+	unsigned int page = chance(PAGES);
+
+	if (c->context && !chance(4))
+		translate(c, page);
+	if (!chance(64))
+		erat[c->nr][chance(LPIDS)][page] = 0;
+	if (!chance(256))
+		tlb[c->tlb][chance(LPIDS)][page] = 0;
+}
+
+/* A core comes online: its TLB may hold anything. */
+void tlb_garbage(unsigned int core, u32 lpid)
+{
+	tlb[core][lpid][chance(PAGES)] = 1;
+	proc_tlb[core][lpid][chance(PROCS)] = 1;
+}
+
+/* Process scope */
+
+void proc_touch(struct cpu *c, unsigned int proc, u64 table)
+{
+	u64 *t = &proc_tlb[c->tlb][c->context][proc];
+
+	if (!*t)
+		*t = table;
+	if (*t < proc_dead_before[c->context][proc])
+		hazard("CPU %u uses process %u of LPID %u, invalidated by the guest itself",
+		       c->nr, proc, c->context);
+}
+
+void proc_dead(u32 lpid, unsigned int proc, u64 stamp)
+{
+	proc_dead_before[lpid][proc] = stamp;
+}
+
+void proc_drop_local(struct cpu *c, u32 lpid, unsigned int proc)
+{
+	proc_tlb[c->tlb][lpid][proc] = 0;
+}
+
+void proc_drop_everywhere(u32 lpid, unsigned int proc)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr_cpus; i++)
+		proc_drop_local(&cpus[i], lpid, proc);
+}
+
+void proc_flush_local(struct cpu *c, u32 lpid)
+{
+	memset(proc_tlb[c->tlb][lpid], 0, sizeof(proc_tlb[0][0]));
+}
+
+/* Executors */
+
+static void finish_local(u32 lpid)
+{
+	yield();
+	memset(erat[this_cpu()->nr][lpid], 0, sizeof(erat[0][0]));
+	sim_fence();
+}
+
+void kht_local_flush(u32 lpid)
+{
+	unsigned int page;
+
+	events.flushes++;
+	sim_fence();
+	for (page = 0; page < PAGES; page++) {
+		yield();
+		tlb[this_cpu()->tlb][lpid][page] = 0;
+	}
+	finish_local(lpid);
+}
+
+void kht_local_pages(u32 lpid, const u64 *pages, u32 n)
+{
+	events.replays++;
+	sim_fence();
+	while (n--) {
+		yield();
+		tlb[this_cpu()->tlb][lpid][kht_page_gpa(pages[n]) >> PAGE_SHIFT] = 0;
+	}
+	finish_local(lpid);
+}
+
+void kht_local_flush_process(u32 lpid)
+{
+	events.process_flushes++;
+	sim_fence();
+	yield();
+	proc_flush_local(this_cpu(), lpid);
+	finish_local(lpid);
+}
+
+void kht_local_sync(u32 lpid)
+{
+	events.syncs++;
+	sim_fence();
+	finish_local(lpid);
+}
+
+static void drop_everywhere(u32 lpid, unsigned int first, unsigned int last)
+{
+	unsigned int i, page;
+
+	sim_fence();
+	for (i = 0; i < nr_cpus; i++) {
+		yield();
+		for (page = first; page <= last; page++)
+			tlb[cpus[i].tlb][lpid][page] = erat[i][lpid][page] = 0;
+	}
+	sim_fence();
+}
+
+void kht_broadcast_page(u32 lpid, u64 page)
+{
+	unsigned int n = kht_page_gpa(page) >> PAGE_SHIFT;
+
+	events.page_broadcasts++;
+	drop_everywhere(lpid, n, n);
+}
+
+void kht_broadcast_lpid(u32 lpid)
+{
+	events.lpid_broadcasts++;
+	drop_everywhere(lpid, 0, PAGES - 1);
+}

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* vCPU moves: who pays for what, and when. */
+#include "unit.h"
+#include "kht_move.h"
+
+/* A vCPU on the road: what it did and what that cost, in units of one sequence. */
+struct trip {
+	struct kht_vcpu v;
+	int cpu;
+	u64 cost, returns, user_moves;
+};
+
+#define IPI_COST	KHT_SYNC_CREDIT	/* kht_move.h: an IPI is worth that many sequences */
+
+static void start(struct trip *t)
+{
+	*t = (struct trip){ .cpu = 0 };
+	kht_vcpu_init(&t->v);
+}
+
+/* The guest runs, then its thread gives up the CPU and takes @next. */
+static struct kht_move go(struct trip *t, bool scheduled_out, int next)
+{
+	struct kht_move m;
+	bool paid;
+
+	kht_vcpu_ran(&t->v, t->cpu);
+	paid = kht_vcpu_put(&t->v, scheduled_out);
+	m = kht_vcpu_load(&t->v, t->cpu, next, false);
+	if (!scheduled_out) {
+		t->returns++;
+		t->user_moves += next != t->cpu;
+		t->cost += paid;
+	}
+	t->cost += IPI_COST * (m.ipi >= 0);
+	t->cpu = next;
+	return m;
+}
+
+static void first_load(void **state)
+{
+	struct kht_vcpu v = { 0 };
+	struct kht_move m;
+
+	(void)state;
+	kht_vcpu_init(&v);
+	m = kht_vcpu_load(&v, -1, 3, false);
+	assert_false(m.moved);
+	assert_false(m.debt);
+	assert_int_equal(m.ipi, -1);
+}
+
+static void same_cpu(void **state)
+{
+	struct trip t;
+	struct kht_move m;
+
+	(void)state;
+	start(&t);
+	m = go(&t, false, 0);
+	assert_false(m.moved);
+	assert_false(m.debt);
+	assert_int_equal(m.ipi, -1);
+}
+
+static void other_core(void **state)
+{
+	struct kht_vcpu v = { 0 };
+
+	(void)state;
+	kht_vcpu_init(&v);
+	assert_true(kht_vcpu_load(&v, 0, 2, false).debt);
+	assert_false(kht_vcpu_load(&v, 2, 3, true).debt);
+	assert_true(kht_vcpu_load(&v, 2, 3, true).moved);
+}
+
+static void scheduled_out(void **state)
+{
+	struct kht_vcpu v = { 0 };
+	struct kht_move m;
+
+	(void)state;
+	kht_vcpu_init(&v);
+	kht_vcpu_ran(&v, 4);
+	assert_true(kht_vcpu_put(&v, true));
+	assert_false(kht_vcpu_put(&v, true));
+	m = kht_vcpu_load(&v, 4, 6, false);
+	assert_true(m.moved);
+	assert_int_equal(m.ipi, -1);
+}
+
+static void moved_in_user_space(void **state)
+{
+	struct trip t;
+
+	(void)state;
+	start(&t);
+	assert_int_equal(go(&t, false, 2).ipi, 0);
+	assert_int_equal(t.cost, IPI_COST);
+	/* The IPI gave credit, so the next such moves are paid in advance. */
+	assert_int_equal(go(&t, false, 4).ipi, -1);
+	assert_int_equal(t.cost, IPI_COST + 1);
+}
+
+/* However a vCPU gets to another CPU, its sequence was completed on the old one. */
+static void order(void **state)
+{
+	u64 seed = 5;
+	struct trip t;
+	int i;
+
+	(void)state;
+	start(&t);
+	for (i = 0; i < 100000; i++) {
+		int from = t.cpu, next = random32(&seed) % 4;
+		bool out = random32(&seed) % 2, paid;
+		struct kht_move m;
+
+		kht_vcpu_ran(&t.v, from);
+		paid = kht_vcpu_put(&t.v, out);
+		m = kht_vcpu_load(&t.v, from, next, false);
+		assert_int_equal(m.moved, next != from);
+		assert_true(!m.moved || paid || m.ipi == from);
+		assert_true(m.ipi < 0 || (m.moved && !paid));
+		t.cpu = next;
+	}
+}
+
+static void check_bound(const struct trip *t)
+{
+	u64 never = IPI_COST * t->user_moves, always = t->returns;
+	u64 best = never < always ? never : always;
+
+	/* The first IPI is the price of learning. */
+	if (t->cost > 2 * best + IPI_COST)
+		fail_msg("cost %llu, never %llu, always %llu", (unsigned long long)t->cost,
+			 (unsigned long long)never, (unsigned long long)always);
+}
+
+static void random_trips(void **state)
+{
+	u64 seed = 1;
+	int i, n;
+
+	(void)state;
+	for (i = 0; i < 2000; i++) {
+		u32 moves = 1 + random32(&seed) % 64, outs = 1 + random32(&seed) % 64;
+		struct trip t;
+
+		start(&t);
+		for (n = 0; n < 500; n++) {
+			bool out = random32(&seed) % outs == 0;
+			bool move = random32(&seed) % moves == 0;
+
+			go(&t, out, (t.cpu + 2 * move) % 8);
+		}
+		check_bound(&t);
+	}
+}
+
+/* The worst cases: a move just after the credit has run out, or just before. */
+static void periodic_trips(void **state)
+{
+	int stay, outs, n, i;
+
+	(void)state;
+	for (stay = 0; stay < 3 * KHT_SYNC_CREDIT; stay++)
+		for (outs = 0; outs < 3; outs++) {
+			struct trip t;
+
+			start(&t);
+			for (n = 0; n < 100; n++) {
+				for (i = 0; i < stay; i++)
+					go(&t, false, t.cpu);
+				go(&t, outs > 0, (t.cpu + 2) % 8);
+				if (outs > 1)
+					go(&t, true, t.cpu);
+			}
+			check_bound(&t);
+		}
+}
+
+/* A move when scheduled out costs no credit and brings none, whatever came before. */
+static void no_credit_for_scheduled_moves(void **state)
+{
+	struct trip t;
+	u64 cost;
+	int n, i;
+
+	(void)state;
+	start(&t);
+	go(&t, false, 2);
+	for (n = 0; n < 10; n++) {
+		for (i = 0; i < KHT_SYNC_CREDIT; i++)
+			go(&t, false, t.cpu);
+		cost = t.cost;
+		go(&t, true, (t.cpu + 2) % 8);
+		assert_int_equal(t.cost, cost);
+	}
+	check_bound(&t);
+}
+
+static void ran_on(void **state)
+{
+	struct kht_vcpu v = { 0 };
+
+	(void)state;
+	kht_vcpu_init(&v);
+	assert_int_equal(v.ran_on, -1);
+	kht_vcpu_ran(&v, 3);
+	kht_vcpu_ran(&v, 3);
+	assert_int_equal(v.ran_on, 3);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(first_load, "move-first-load-is-no-move"),
+		TEST(same_cpu, "move-same-cpu-costs-nothing"),
+		TEST(other_core, "move-only-between-cores-leaves-a-debt"),
+		TEST(scheduled_out, "move-scheduled-out-completes-the-order-once"),
+		TEST(moved_in_user_space, "move-in-user-space-costs-an-ipi-then-credit"),
+		TEST(order, "move-order-is-completed-on-the-cpu-left"),
+		TEST(random_trips, "move-cost-at-most-twice-best-fixed-choice-random"),
+		TEST(periodic_trips, "move-cost-at-most-twice-best-fixed-choice-periodic"),
+		TEST(no_credit_for_scheduled_moves, "move-scheduled-out-brings-no-credit"),
+		TEST(ran_on, "move-vcpu-ran"),
+	};
+
+	return unit_run(tests, COUNT(tests));
+}

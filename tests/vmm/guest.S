@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The guest: real mode, little endian, position independent. The blob is
+ * copied to guest address 0; the VMM sets r3.. and the PC and runs a program
+ * until HC_DONE.
+ *
+ * A page under test has two words. +8 is stored first: a page that the host
+ * took away is then faulted in for writing at once, so that one fault (not a
+ * read of the zero page and a copy of it) brings it back. +0 is read and
+ * compared before it is stored.
+ */
+#include "guest.h"
+
+	.section .rodata
+	.balign	8
+	.machine "power9"
+	.globl	guest_start, guest_end, g_fill, g_pass, g_watch, g_hcalls
+
+guest_start:
+	.irp	vec, 0x100, 0x180, 0x200, 0x280, 0x300, 0x380, 0x400, 0x480, \
+		0x500, 0x600, 0x700, 0x800, 0x900, 0x980, 0xa00, 0xc00, \
+		0xd00, 0xe00, 0xe40, 0xf00, 0xf20, 0xf40, 0xf60
+	.org	guest_start + \vec
+	li	%r4,\vec
+	b	panic
+	.endr
+
+	.org	guest_start + 0x2000
+panic:	mfspr	%r5,26
+	mfspr	%r6,27
+	li	%r3,0
+	ori	%r3,%r3,HC_PANIC
+	sc	1
+	b	.
+
+wrong:	mr	%r4,%r20
+	mr	%r5,%r21
+	mr	%r6,%r22
+	li	%r3,0
+	ori	%r3,%r3,HC_WRONG
+	sc	1
+	b	.
+
+done:	li	%r3,0
+	ori	%r3,%r3,HC_DONE
+	sc	1
+	b	.
+
+/*
+ * g_fill(base, stride, count, value, old, step): page i must hold old + i * step,
+ * then gets value + i.
+ */
+g_fill:	mtctr	%r5
+	mr	%r20,%r3
+	mr	%r22,%r7
+1:	std	%r6,8(%r20)
+	ld	%r21,0(%r20)
+	cmpd	%r21,%r22
+	bne	wrong
+	std	%r6,0(%r20)
+	addi	%r6,%r6,1
+	add	%r22,%r22,%r8
+	add	%r20,%r20,%r4
+	bdnz	1b
+	b	done
+
+/*
+ * g_pass(mbox, base, stride, count, tlbiel_mask, exit_mask): until the host says
+ * stop, pass k stores k to every page and expects k - 1 there, or 0 where the
+ * host took the page away. Passes with (k & mask) == 0 also run the guest's own
+ * process-scope tlbiel, or exit to the VMM.
+ */
+g_pass:	mr	%r14,%r3
+	mr	%r15,%r4
+	mr	%r16,%r5
+	mr	%r17,%r6
+	mr	%r18,%r7
+	mr	%r19,%r8
+	ld	%r22,MBOX_PASS(%r14)
+	ld	%r24,MBOX_ZEROS(%r14)
+1:	addi	%r23,%r22,1
+	mr	%r20,%r15
+	mtctr	%r17
+2:	std	%r23,8(%r20)
+	ld	%r21,0(%r20)
+	cmpd	%r21,%r22
+	beq	3f
+	cmpdi	%r21,0
+	bne	wrong
+	addi	%r24,%r24,1
+3:	std	%r23,0(%r20)
+	add	%r20,%r20,%r16
+	bdnz	2b
+	mr	%r22,%r23
+	lwsync
+	std	%r24,MBOX_ZEROS(%r14)
+	std	%r22,MBOX_PASS(%r14)
+
+	and.	%r0,%r22,%r18
+	bne	4f
+	ptesync
+	li	%r9,0x400		/* IS=1: this PID (0), set 0 */
+	li	%r10,0
+	tlbiel	%r9,%r10,2,1,1		/* RIC=2 PRS=1 R=1 */
+	ptesync
+
+4:	and.	%r0,%r22,%r19
+	bne	5f
+	li	%r3,0
+	ori	%r3,%r3,HC_NOP
+	sc	1
+
+5:	ld	%r0,MBOX_STOP(%r14)
+	cmpdi	%r0,0
+	beq	1b
+	b	done
+
+/* g_watch(mbox, address): load, never store; each load is a pass. */
+g_watch:
+	ld	%r22,MBOX_PASS(%r3)
+1:	ld	%r21,0(%r4)
+	addi	%r22,%r22,1
+	std	%r21,MBOX_SEEN(%r3)
+	lwsync
+	std	%r22,MBOX_PASS(%r3)
+	ld	%r0,MBOX_STOP(%r3)
+	cmpdi	%r0,0
+	beq	1b
+	b	done
+
+/* g_hcalls(nr, arg, n): the same hcall n times. */
+g_hcalls:
+	mr	%r14,%r3
+	mr	%r15,%r4
+	mr	%r16,%r5
+1:	mr	%r3,%r14
+	mr	%r4,%r15
+	sc	1
+	addi	%r16,%r16,-1
+	cmpdi	%r16,0
+	bne	1b
+	b	done
+guest_end:

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What the host knows of the guest's pages, and the vCPU that keeps running. */
+#define _GNU_SOURCE
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "vmm.h"
+
+/* No vCPU stores this: passes are small numbers. */
+#define SCRIBBLE 0xdeadbeefdeadbeefULL
+
+#define RUNNER 1	/* the vCPU's number */
+
+volatile u64 *page_word(const struct vm *vm, u64 page)
+{
+	return (volatile u64 *)(vm->data + page * page_size);
+}
+
+void expect_word(const struct vm *vm, u64 page, u64 expected, const char *when)
+{
+	u64 found = *page_word(vm, page);
+
+	if (found != expected)
+		wrong("page %llu holds %#llx where the guest stored %#llx, %s.", page,
+		      found, expected, when);
+}
+
+void expect_fill(const struct vm *vm, u64 first, u64 count, u64 value, const char *when)
+{
+	for (u64 i = 0; i < count; i++)
+		expect_word(vm, first + i, value + i, when);
+}
+
+void expect_pass(const struct vm *vm, u64 first, u64 count, u64 pass)
+{
+	for (u64 i = first; i < first + count; i++) {
+		u64 found = *page_word(vm, i);
+
+		if (found < pass)
+			wrong("a store of a running vCPU is lost: page %llu holds %llu after pass %llu.",
+			      i, found, pass);
+	}
+}
+
+bool has_runner(void)
+{
+	return variant("running");
+}
+
+u64 filler_pages(void)
+{
+	return has_runner() ? opt.pages - RUNNER_PAGES : opt.pages;
+}
+
+void runner_start(struct vm *vm)
+{
+	if (has_runner())
+		pass_start(&vm->vcpus[RUNNER], other_core(), filler_pages(), RUNNER_PAGES, NEVER, NEVER);
+	runner_again(vm);
+}
+
+void runner_stop(struct vm *vm)
+{
+	if (has_runner())
+		pass_stop(&vm->vcpus[RUNNER]);
+}
+
+void runner_again(struct vm *vm)
+{
+	struct vcpu *runner = &vm->vcpus[RUNNER];
+	u64 pass;
+
+	if (!has_runner())
+		return;
+	/* The pass under way may be past a page already: the one after it is whole. */
+	pass = pass_now(runner) + 2;
+	pass_wait(runner, pass);
+	expect_pass(vm, filler_pages(), RUNNER_PAGES, pass);
+}
+
+void runner_in_guest(struct vm *vm)
+{
+	if (has_runner())
+		pass_wait(&vm->vcpus[RUNNER], pass_now(&vm->vcpus[RUNNER]) + 1);
+}
+
+static void *allocate(u64 n)
+{
+	void *p = calloc(n, sizeof(u64));
+
+	if (!p)
+		die("no memory for the copy of the guest.");
+	return p;
+}
+
+void copy_init(const struct vm *vm, struct copy *c)
+{
+	c->words = allocate(vm->pages);
+	c->bitmap = allocate((vm->pages + 63) / 64);
+}
+
+void copy_all(const struct vm *vm, struct copy *c)
+{
+	for (u64 i = 0; i < vm->pages; i++)
+		c->words[i] = *page_word(vm, i);
+}
+
+bool copy_dirty(const struct copy *c, u64 page)
+{
+	return c->bitmap[page / 64] >> page % 64 & 1;
+}
+
+void copy_harvested(const struct vm *vm, struct copy *c)
+{
+	for (u64 i = 0; i < vm->pages; i++)
+		if (copy_dirty(c, i))
+			c->words[i] = *page_word(vm, i);
+}
+
+void copy_harvest(struct vm *vm, struct copy *c)
+{
+	vm_harvest(vm, c->bitmap);
+	copy_harvested(vm, c);
+}
+
+void copy_compare(const struct vm *vm, const struct copy *c)
+{
+	for (u64 i = 0; i < vm->pages; i++)
+		if (c->words[i] != *page_word(vm, i))
+			wrong("a store is lost: page %llu holds %#llx, the dirty log delivered %#llx.",
+			      i, *page_word(vm, i), c->words[i]);
+}
+
+void scribble(void *pages, u64 count)
+{
+	for (u64 i = 0; i < count; i++) {
+		volatile u64 *words = pages + i * page_size;
+
+		words[0] = words[1] = SCRIBBLE;
+	}
+}
+
+void expect_scribble(const void *pages, u64 count)
+{
+	for (u64 i = 0; i < count; i++) {
+		const volatile u64 *words = pages + i * page_size;
+
+		if (words[0] != SCRIBBLE || words[1] != SCRIBBLE)
+			wrong("the guest stored %#llx to a page that the host had taken away.",
+			      words[0] != SCRIBBLE ? words[0] : words[1]);
+	}
+}
+
+static void *map_file(const struct pool *pool, void *at, u64 first, u64 count, int flags)
+{
+	void *p = mmap(at, count * page_size, PROT_READ | PROT_WRITE, MAP_SHARED | flags,
+		       pool->fd, first * page_size);
+
+	if (p == MAP_FAILED)
+		die("pages of a memfd cannot be mapped.");
+	return p;
+}
+
+void pool_create(struct pool *pool, u64 pages)
+{
+	pool->pages = pages;
+	pool->fd = memfd_create("guest", MFD_CLOEXEC);
+	if (pool->fd < 0 || ftruncate(pool->fd, 2 * pages * page_size))
+		die("a memfd of %llu pages cannot be made.", 2 * pages);
+	pool->host = map_file(pool, NULL, 0, 2 * pages, 0);
+	pool->guest = map_file(pool, NULL, 0, pages, 0);
+	pool->second = calloc(pages, sizeof(*pool->second));
+	pool->swapped = calloc(pages, sizeof(*pool->swapped));
+	if (!pool->second || !pool->swapped)
+		die("no memory for the pool of pages.");
+}
+
+static volatile u64 *pool_word(const struct pool *pool, u64 page, bool second)
+{
+	return (volatile u64 *)(pool->host + (second ? pool->pages + page : page) * page_size);
+}
+
+void pool_swap(struct pool *pool, u64 page, struct round *r)
+{
+	bool old = pool->second[page];
+	volatile u64 *fresh = pool_word(pool, page, !old), *stale = pool_word(pool, page, old);
+
+	fresh[0] = fresh[1] = 0;
+	op_begin(r);
+	map_file(pool, pool->guest + page * page_size, (old ? page : pool->pages + page), 1, MAP_FIXED);
+	scribble((void *)stale, 1);
+	op_end(r);
+	pool->second[page] = !old;
+	pool->swapped[page] = true;
+}
+
+void pool_expect_untouched(const struct pool *pool, u64 page)
+{
+	volatile u64 *stale = pool_word(pool, page, !pool->second[page]);
+
+	if (!pool->swapped[page])
+		return;
+	expect_scribble((void *)stale, 1);
+}

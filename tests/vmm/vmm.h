@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef KHT_VMM_H
+#define KHT_VMM_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "guest.h"
+
+typedef unsigned long long u64;
+
+#define MAX_VCPUS	4
+/* What g_pass needs to never run its own tlbiel, or never exit. */
+#define NEVER		(~0ULL >> 1)
+
+enum { EXIT_OK, EXIT_WRONG, EXIT_CANNOT };
+
+struct options {
+	const char *workload;
+	const char *variant;
+	const char *tag;
+	u64 pages;
+	u64 rounds;
+	u64 vcpus;
+	u64 seconds;
+	u64 seed;
+};
+
+extern struct options opt;
+
+static inline bool variant(const char *name)
+{
+	return !__builtin_strcmp(opt.variant, name);
+}
+
+/* The workload could not run: exit 2. */
+void die(const char *fmt, ...) __attribute__((noreturn, format(printf, 1, 2)));
+/* The guest or the host saw wrong data: exit 1. */
+void wrong(const char *fmt, ...) __attribute__((noreturn, format(printf, 1, 2)));
+
+/* xorshift64*: the same seed gives the same operations. */
+u64 random_below(u64 limit);
+
+u64 now_ns(void);
+
+/* vm.c: a real-mode guest with its programs at 0 and the data at DATA_GPA */
+
+#define DATA_GPA	0x10000000ULL
+#define DATA_SLOT	1
+
+struct vm;
+
+struct vcpu {
+	struct vm *vm;
+	int fd;
+	u64 id;
+	struct kvm_run *run;
+	pthread_t thread;
+	volatile int tid;
+	int cpu;		/* where vcpu_start() pins the thread; -1: anywhere */
+	volatile u64 *mbox;
+	/* Called in the vCPU's thread: at HC_NOP, and for an access outside all slots. */
+	void (*on_nop)(struct vcpu *vcpu);
+	void (*on_mmio)(struct vcpu *vcpu, u64 gpa, void *bytes, u64 count, bool store);
+};
+
+struct vm {
+	int fd;
+	int debugfs;		/* the VM's debugfs directory */
+	u64 lpid;
+	void *system;
+	unsigned char *data;
+	u64 pages;
+	u64 nvcpus;
+	struct vcpu vcpus[MAX_VCPUS];
+};
+
+extern u64 page_size;
+extern int ncpus;
+
+void vm_setup(void);
+/* @data: @pages pages of the host, page aligned; kept by the caller */
+void vm_create(struct vm *vm, u64 nvcpus, void *data, u64 pages);
+void vm_destroy(struct vm *vm);
+void *data_alloc(u64 pages);
+void vm_log(struct vm *vm, bool on);
+/* Without its data slot the guest's accesses become MMIO; the slot comes back at @data. */
+void vm_remove_data(struct vm *vm);
+void vm_set_data(struct vm *vm, void *data);
+/* The pages the guest stored to since the last call, one bit each. */
+void vm_harvest(struct vm *vm, u64 *bitmap);
+void pin(int cpu);
+/* The first CPU of another core (or another CPU at all) than CPU 0. */
+int other_core(void);
+bool same_core(int a, int b);
+
+extern const char guest_start[], guest_end[];
+extern const char g_fill[], g_pass[], g_watch[], g_hcalls[];
+
+void vcpu_prepare(struct vcpu *vcpu, const char *program, const u64 args[6]);
+void vcpu_finish(struct vcpu *vcpu);
+void vcpu_call(struct vcpu *vcpu, const char *program, const u64 args[6]);
+/* The same in a thread of its own, pinned to @cpu. */
+void vcpu_start(struct vcpu *vcpu, int cpu, const char *program, const u64 args[6]);
+void vcpu_join(struct vcpu *vcpu);
+
+/* The endless program g_pass over pages [first, first + count). */
+void pass_start(struct vcpu *vcpu, int cpu, u64 first, u64 count, u64 tlbiel_mask, u64 exit_mask);
+/* The endless program g_watch over page @page; watch_seen() is what it loaded last. */
+void watch_start(struct vcpu *vcpu, int cpu, u64 page);
+u64 watch_seen(struct vcpu *vcpu);
+/* Both programs: ask it to finish and wait. */
+void pass_stop(struct vcpu *vcpu);
+u64 pass_now(struct vcpu *vcpu);
+void pass_wait(struct vcpu *vcpu, u64 pass);
+
+/* Every page gets @value + its index; holds @old + index * @step before. */
+void guest_fill(struct vcpu *vcpu, u64 first, u64 count, u64 value, u64 old, u64 step);
+
+/* counts.c: what the kernel and the module counted */
+
+enum count {
+	C_BROADCASTS, C_LOCAL_FLUSHES, C_TLBIEL, C_WAITED_IPIS, C_EXITS, C_NR
+};
+
+struct counts {
+	u64 v[C_NR];
+};
+
+void counts_setup(void);
+u64 counts_newest_lpid(void);
+void counts_read(const struct vm *vm, struct counts *c);
+
+/* A round: the host operation (timed and marked for the plugin) until the guest has been back. */
+struct round {
+	struct counts before;
+	u64 began;
+};
+
+void round_begin(const struct vm *vm, struct round *r);
+void op_begin(struct round *r);
+void op_end(struct round *r);
+void round_end(const struct vm *vm, struct round *r);
+
+/* Marker for the QEMU plugin (tests/plugin): no effect at any privilege. */
+static inline void mark(u64 id)
+{
+	asm volatile("twi 0,%0,0x4b48" : : "r"(id) : "memory");
+}
+
+void report_extra(const char *name, u64 value);
+void report(const struct vm *vm);
+
+/* pages.c: what the host knows of the guest's pages */
+
+volatile u64 *page_word(const struct vm *vm, u64 page);
+void expect_word(const struct vm *vm, u64 page, u64 expected, const char *when);
+void expect_fill(const struct vm *vm, u64 first, u64 count, u64 value, const char *when);
+
+/* Each page of a g_pass vCPU holds @pass or a later one. */
+void expect_pass(const struct vm *vm, u64 first, u64 count, u64 pass);
+
+/* Pages at the end of the data that a running vCPU keeps storing to. */
+#define RUNNER_PAGES	16
+bool has_runner(void);
+u64 filler_pages(void);
+void runner_start(struct vm *vm);
+void runner_stop(struct vm *vm);
+/* Until the runner has been over its pages again, twice. */
+void runner_again(struct vm *vm);
+/* The runner is in the guest at this moment. */
+void runner_in_guest(struct vm *vm);
+
+/* A live migration: what the destination would have. */
+struct copy {
+	u64 *words;
+	u64 *bitmap;
+};
+
+void copy_init(const struct vm *vm, struct copy *c);
+void copy_all(const struct vm *vm, struct copy *c);
+/* Harvest and copy what is dirty. */
+void copy_harvest(struct vm *vm, struct copy *c);
+void copy_harvested(const struct vm *vm, struct copy *c);
+bool copy_dirty(const struct copy *c, u64 page);
+void copy_compare(const struct vm *vm, const struct copy *c);
+
+/* Mark pages taken from the guest, which must not touch them any more. */
+void scribble(void *pages, u64 count);
+void expect_scribble(const void *pages, u64 count);
+
+/* Guest memory of which the host can exchange single pages and still see the old one. */
+struct pool {
+	int fd;			/* memfd with two places for each page */
+	unsigned char *host;	/* all of it */
+	unsigned char *guest;	/* the data of the guest */
+	u64 pages;
+	bool *second;		/* the guest has the second place of this page */
+	bool *swapped;
+};
+
+void pool_create(struct pool *pool, u64 pages);
+/* Give the guest a page of zeros instead and scribble on the old one at once. */
+void pool_swap(struct pool *pool, u64 page, struct round *r);
+/* Nobody has written to the old page since. */
+void pool_expect_untouched(const struct pool *pool, u64 page);
+
+/* The workloads */
+
+void dirty_log(void);
+void log_toggle(void);
+void unmap(void);
+void unmap_single(void);
+void ping_pong(void);
+void migrate(void);
+void replace(void);
+void churn(void);
+void exit_cost(void);
+
+#endif
