@@ -57,7 +57,7 @@ static inline void kht_full_fence(void)
  */
 static inline void kht_pte_fence(void)
 {
-#ifdef __powerpc64__
+#ifdef __KERNEL__
 	__asm__ volatile("ptesync" : : : "memory");
 #else
 	kht_full_fence();

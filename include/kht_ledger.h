@@ -142,6 +142,12 @@ static inline void kht_leave(u64 *mark)
 	kht_store_release(mark, 0);
 }
 
+/* The kernel may have been told to use fewer CPUs than the core has (nr_cpus=). */
+static inline unsigned int kht_last_of(const struct kht_ledger *l, struct kht_core core)
+{
+	return core.last < l->nr_threads ? core.last : l->nr_threads - 1;
+}
+
 struct kht_debt kht_owed(struct kht_ledger *l, struct kht_thread *t, unsigned int cpu,
 			 struct kht_core core);			/* [lock] */
 void kht_settled(struct kht_ledger *l, unsigned int cpu, const struct kht_debt *d);

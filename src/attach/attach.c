@@ -12,8 +12,7 @@
  * out	6. decisions are stock's again; wait until nobody decides any more
  *	   every debt is paid while the entry hook still settles	(8)
  *	5. domains go
- *	4. ... 1. in reverse; a mark that stays behind costs at most a broadcast
- *	   after the next attachment, until a vCPU leaves that CPU
+ *	4. ... 1. in reverse
  *
  * Each step that fails undoes those before it, with one exception: without the
  * hooks of step 1 invalidations stay stock's and moves are still ours. A
@@ -56,6 +55,15 @@ static int hold_kvm_hv(void)
 	return 0;
 }
 
+/* Marks of an earlier attachment that no vcpu_put of ours has taken away. */
+static void forget_marks(void)
+{
+	unsigned int cpu;
+
+	for_each_possible_cpu(cpu)
+		kht_leave(&kht_threads[cpu].guest);
+}
+
 static bool attach_hooks(void)
 {
 	const char *failed;
@@ -91,6 +99,7 @@ int kht_attach(void)
 	rc = hold_kvm_hv();
 	if (rc)
 		return rc;
+	forget_marks();
 	hooked = attach_hooks();
 	rc = attach_hotplug();
 	if (rc) {

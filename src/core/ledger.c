@@ -98,7 +98,7 @@ static u64 core_seen(const struct kht_ledger *l, struct kht_core core)
 	u64 best = 0;
 	unsigned int i;
 
-	for (i = core.first; i <= core.last; i += core.step) {
+	for (i = core.first; i <= kht_last_of(l, core); i += core.step) {
 		u64 seen = credited(l, i);
 
 		if (seen > best)
@@ -156,7 +156,7 @@ static enum kht_need owed_process(const struct kht_ledger *l, unsigned int cpu,
 
 	if (kht_load(&l->left_seen[cpu]) >= left)
 		return KHT_NOTHING;
-	for (i = core.first; i <= core.last; i += core.step)
+	for (i = core.first; i <= kht_last_of(l, core); i += core.step)
 		if (kht_load_acquire(&l->left_seen[i]) >= left)
 			return KHT_SYNC;
 	return KHT_FLUSH;
@@ -201,7 +201,7 @@ u64 kht_leave_core(struct kht_ledger *l, struct kht_core core)
 	unsigned int i;
 
 	l->moves++;
-	for (i = core.first; i <= core.last && i < l->nr_threads; i += core.step)
+	for (i = core.first; i <= kht_last_of(l, core); i += core.step)
 		kht_store(&l->left[i], l->moves);
 	return l->moves;
 }

@@ -204,7 +204,7 @@ u32 kht_left_core(struct kht_ledger *l, const struct kht_thread *threads,
 	kht_full_fence();
 	if (kht_mutant(KHT_MUT_NO_KICK))
 		return 0;
-	for (i = core.first; i <= core.last && n < KHT_CORE_MAX; i += core.step)
+	for (i = core.first; i <= kht_last_of(l, core) && n < KHT_CORE_MAX; i += core.step)
 		if (uncaught(l, &threads[i], i, left))
 			cpus[n++] = i;
 	return n;

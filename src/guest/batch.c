@@ -46,15 +46,17 @@ static bool claim(struct kht_domain *d)
 /*
  * Opens a batch of the current task and returns its domain, or NULL when the
  * guest keeps stock behaviour. Without a free slot, or inside a batch of this
- * task, the pages go as they would anyway, and the end still covers.
+ * task, the pages go as they would anyway, and the end still covers. So it does
+ * while we detach: a batch begun earlier, by another task, may still be open,
+ * and its pages are this caller's concern too (invariants 7 and 8).
  */
 struct kht_domain *kht_batch_begin(struct kvm *kvm)
 {
 	struct kht_domain *d = kht_domain_of(kvm);
 
-	if (!d || !READ_ONCE(kht_deferring) || !READ_ONCE(d->live) || !kvm_is_radix(kvm))
+	if (!d || !READ_ONCE(d->live) || !kvm_is_radix(kvm))
 		return NULL;
-	if (!kht_batching(d))
+	if (READ_ONCE(kht_deferring) && !kht_batching(d))
 		claim(d);
 	return d;
 }
