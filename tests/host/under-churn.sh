@@ -96,9 +96,9 @@ killed_guest() {
 
 # beside_a_guest COMMAND: COMMAND while vCPUs of one guest run; $JSON is its record
 beside_a_guest() {
-	vmm dirty-log --variant running --rounds 40 --tag both >/tmp/beside.out 2>&1 &
+	vmm dirty-log --variant running --rounds 120 --tag both >/tmp/beside.out 2>&1 &
 	beside=$!
-	sleep 3
+	sleep 2
 	"$1" || kht_fail "$1-beside-a-guest" "it failed"
 	kill -0 $beside 2>/dev/null || kht_fail "$1-beside-a-guest" "the guest was finished too early"
 	wait $beside || kht_fail "guest-data-with-$1-beside-it" "$(tail -n 1 /tmp/beside.out)"
