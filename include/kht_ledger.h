@@ -116,11 +116,11 @@ static inline void kht_visit(struct kht_ledger *l, unsigned int cpu)
 /*
  * Invariant 4, the entering side. Returns true when @cpu owes something.
  *
- * The mark is published before the generation is read. The partners are
- * the fences in kht_behind() and kht_left_core(): either the other side sees our
- * mark and broadcasts or interrupts us, or we see its generation and settle. Without the fence the mark may still sit
- * in the store queue while the old generation is read, and both sides miss
- * each other.
+ * The mark is published before the generation is read. The partners are the
+ * fences in kht_behind() and kht_left_core(): either the other side sees our
+ * mark and broadcasts or interrupts us, or we see its generation and settle.
+ * Without the fence the mark may still sit in the store queue while the old
+ * generation is read, and both sides miss each other.
  */
 static inline bool kht_arrive(struct kht_ledger *l, u64 *mark, u64 key, unsigned int cpu)
 {
