@@ -89,6 +89,12 @@ enum kht_mutant {
 	KHT_MUT_NO_MOVE_DEBT,		/* 14: a moved vCPU leaves no process-scope debt */
 	KHT_MUT_HOTPLUG_CLEAN,		/* 15: a CPU that comes online owes nothing */
 	KHT_MUT_NO_BROADCAST,		/* 16: somebody in guest, and yet no broadcast */
+	/* Of src/power; 17 to 23 are the simulator's own (tests/sim/guest.h). */
+	KHT_MUT_WRONG_SCOPE = 24,	/* 24: PRS=1 for what the host has unmapped */
+	KHT_MUT_WRONG_PAGE_SIZE,	/* 25: replay with the AP of 2M pages */
+	KHT_MUT_ONE_SET,		/* 26: a flush of the LPID does one congruence class */
+	KHT_MUT_KEEP_ERAT,		/* 27: a local flush leaves the thread's ERAT */
+	KHT_MUT_WRONG_LPID,		/* 28: a local flush leaves LPIDR as the host has it */
 };
 
 #ifndef KHT_MUTANT

@@ -9,11 +9,11 @@
 #include "kht_ledger.h"
 
 /*
- * The ledger's lock: short, safe in any context (interrupts off while held).
- * Returns what kht_unlock() wants back.
+ * The ledger's lock: short, preemption off while held. No interrupt handler takes
+ * it, so interrupts may be on or off.
  */
-unsigned long kht_lock(struct kht_ledger *l);
-void kht_unlock(struct kht_ledger *l, unsigned long flags);
+void kht_lock(struct kht_ledger *l);
+void kht_unlock(struct kht_ledger *l);
 
 /*
  * This thread's core drops translations of @lpid (partition scope where not said

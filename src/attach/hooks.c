@@ -5,8 +5,9 @@
  * to the caller's address. Without CONFIG_LIVEPATCH nothing would restore the
  * TOC pointer for a redirect to a function of ours.
  *
- * Handlers run with preemption off and must not sleep. IPMODIFY makes ftrace
- * refuse a function that somebody else (a livepatch) already redirects.
+ * Handlers run with preemption off (FTRACE_OPS_FL_RECURSION) and must not
+ * sleep. IPMODIFY makes ftrace refuse a function that somebody else (a
+ * livepatch) already redirects.
  */
 #include <linux/ftrace.h>
 #include <linux/string.h>
@@ -24,8 +25,7 @@ typedef bool (*hook_fn)(struct pt_regs *regs);
 struct hook {
 	const char *name;
 	hook_fn handler;
-	struct ftrace_ops ops;
-	bool on;
+	unsigned long entry;	/* global entry point of the function */
 };
 
 static quadrant_fn stock_quadrant;
@@ -56,84 +56,96 @@ static bool on_quadrant(struct pt_regs *regs)
 	return true;
 }
 
-static void notrace callback(unsigned long ip, unsigned long parent_ip, struct ftrace_ops *ops,
-			     struct ftrace_regs *fregs)
-{
-	struct hook *h = container_of(ops, struct hook, ops);
-	struct pt_regs *regs = ftrace_get_regs(fregs);
-	int bit = ftrace_test_recursion_trylock(ip, parent_ip);
-
-	if (bit < 0)
-		return;
-	if (regs && h->handler(regs))
-		ftrace_regs_set_instruction_pointer(fregs, regs->link);
-	ftrace_test_recursion_unlock(bit);
-}
-
 #define QUADRANT	"__kvmhv_copy_tofrom_guest_radix"
 
-/* The guard comes first: nothing may be deferred before it is in place. */
+/* The most frequent one first. */
 static struct hook hooks[] = {
-	{ QUADRANT, on_quadrant },
 	{ "radix__flush_tlb_lpid_page", on_flush_page },
 	{ "radix__flush_pwc_lpid", on_flush_full },
 	{ "radix__flush_all_lpid", on_flush_full },
+	{ QUADRANT, on_quadrant },
 };
 
-/* ftrace_free_filter() leaves stale pointers behind: the ops start afresh each time. */
-static int attach(struct hook *h)
-{
-	int rc;
+/*
+ * The traced instruction follows the global entry closely: the two that set the
+ * TOC pointer, and what the compiler puts before the call to ftrace.
+ */
+#define PROLOGUE	32	/* bytes */
 
-	h->ops = (struct ftrace_ops){
-		.func = callback,
-		.flags = FTRACE_OPS_FL_SAVE_REGS | FTRACE_OPS_FL_IPMODIFY,
-	};
-	rc = ftrace_set_filter(&h->ops, (unsigned char *)h->name, strlen(h->name), 1);
-	if (rc)
-		return rc;
-	rc = register_ftrace_function(&h->ops);
-	if (rc)
-		ftrace_free_filter(&h->ops);
-	h->on = !rc;
-	return rc;
+static const struct hook *hook_at(unsigned long ip)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(hooks); i++)
+		if (ip - hooks[i].entry < PROLOGUE)
+			return &hooks[i];
+	return NULL;
 }
 
-static void detach(struct hook *h)
+/* FTRACE_OPS_FL_RECURSION also keeps what a handler calls from coming here again. */
+static void notrace callback(unsigned long ip, unsigned long parent_ip, struct ftrace_ops *ops,
+			     struct ftrace_regs *fregs)
 {
-	if (!h->on)
-		return;
-	unregister_ftrace_function(&h->ops);
-	ftrace_free_filter(&h->ops);
-	h->on = false;
+	struct pt_regs *regs = ftrace_get_regs(fregs);
+	const struct hook *h = hook_at(ip);
+
+	if (regs && h && h->handler(regs))
+		ftrace_regs_set_instruction_pointer(fregs, regs->link);
 }
 
-/* All or none. On failure *failed names the function that could not be hooked. */
-int kht_attach_hooks(const char **failed)
+/*
+ * One for all functions: at each of them ftrace asks every ops of a module in
+ * turn whether it is meant.
+ */
+static struct ftrace_ops ops;
+static bool registered;
+
+static int choose_functions(const char **failed)
 {
 	unsigned int i;
 	int rc;
 
-	*failed = QUADRANT;
-	stock_quadrant = (quadrant_fn)kht_symbol(QUADRANT);
-	if (!stock_quadrant)
-		return -ENOENT;
 	for (i = 0; i < ARRAY_SIZE(hooks); i++) {
 		*failed = hooks[i].name;
-		rc = attach(&hooks[i]);
-		if (rc) {
-			kht_detach_hooks();
+		hooks[i].entry = kht_symbol(hooks[i].name);
+		if (!hooks[i].entry)
+			return -ENOENT;
+		rc = ftrace_set_filter(&ops, (unsigned char *)hooks[i].name, strlen(hooks[i].name), !i);
+		if (rc)
 			return rc;
-		}
 	}
+	stock_quadrant = (quadrant_fn)kht_symbol(QUADRANT);
+	*failed = "the four functions, one of which a livepatch may hold";
 	return 0;
+}
+
+/*
+ * All or none. On failure *failed names the function that could not be hooked.
+ * ftrace_free_filter() leaves stale pointers behind: ops starts afresh each time.
+ */
+int kht_attach_hooks(const char **failed)
+{
+	int rc;
+
+	ops = (struct ftrace_ops){
+		.func = callback,
+		.flags = FTRACE_OPS_FL_SAVE_REGS | FTRACE_OPS_FL_IPMODIFY | FTRACE_OPS_FL_RECURSION,
+	};
+	rc = choose_functions(failed);
+	if (!rc)
+		rc = register_ftrace_function(&ops);
+	if (rc)
+		ftrace_free_filter(&ops);
+	registered = !rc;
+	return rc;
 }
 
 /* Also waits until no handler runs any more (unregister_ftrace_function()). */
 void kht_detach_hooks(void)
 {
-	int i;
-
-	for (i = ARRAY_SIZE(hooks) - 1; i >= 0; i--)
-		detach(&hooks[i]);
+	if (!registered)
+		return;
+	unregister_ftrace_function(&ops);
+	ftrace_free_filter(&ops);
+	registered = false;
 }

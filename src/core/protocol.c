@@ -28,10 +28,11 @@ static void execute(struct kht_ledger *l, struct kht_thread *t, const struct kht
 struct kht_debt kht_settle(struct kht_ledger *l, struct kht_thread *t, unsigned int cpu,
 			   struct kht_core core)
 {
-	unsigned long flags = kht_lock(l);
-	struct kht_debt d = kht_owed(l, t, cpu, core);
+	struct kht_debt d;
 
-	kht_unlock(l, flags);
+	kht_lock(l);
+	d = kht_owed(l, t, cpu, core);
+	kht_unlock(l);
 	execute(l, t, &d);
 	kht_settled(l, cpu, &d);
 	return d;
@@ -39,15 +40,15 @@ struct kht_debt kht_settle(struct kht_ledger *l, struct kht_thread *t, unsigned 
 
 static u64 record(struct kht_ledger *l, const u64 *page)
 {
-	unsigned long flags = kht_lock(l);
 	u64 upto;
 
+	kht_lock(l);
 	if (page)
 		kht_stage_page(l, *page);
 	else
 		kht_stage_full(l);
 	upto = kht_commit(l);
-	kht_unlock(l, flags);
+	kht_unlock(l);
 	return upto;
 }
 
@@ -63,7 +64,6 @@ static u64 record(struct kht_ledger *l, const u64 *page)
  */
 static bool defer(struct kht_ledger *l, const struct kht_thread *threads, const u64 *page)
 {
-	unsigned long flags;
 	u64 upto;
 
 	if (kht_occupied(l, threads) && !kht_mutant(KHT_MUT_NO_BROADCAST))
@@ -72,9 +72,9 @@ static bool defer(struct kht_ledger *l, const struct kht_thread *threads, const 
 	if (!kht_mutant(KHT_MUT_LOOK_BEFORE_RAISE) && !kht_mutant(KHT_MUT_NO_BROADCAST) &&
 	    kht_behind(l, threads, upto))
 		return false;
-	flags = kht_lock(l);
+	kht_lock(l);
 	kht_covered(l, upto);
-	kht_unlock(l, flags);
+	kht_unlock(l);
 	return true;
 }
 
@@ -92,18 +92,16 @@ bool kht_defer_full(struct kht_ledger *l, const struct kht_thread *threads)
 /* One invalidation of a batch: nobody waits for it before kht_cover(). */
 void kht_absorb_page(struct kht_ledger *l, u64 page)
 {
-	unsigned long flags = kht_lock(l);
-
+	kht_lock(l);
 	kht_stage_page(l, page);
-	kht_unlock(l, flags);
+	kht_unlock(l);
 }
 
 void kht_absorb_full(struct kht_ledger *l)
 {
-	unsigned long flags = kht_lock(l);
-
+	kht_lock(l);
 	kht_stage_full(l);
-	kht_unlock(l, flags);
+	kht_unlock(l);
 }
 
 /*
@@ -112,14 +110,13 @@ void kht_absorb_full(struct kht_ledger *l)
  */
 static bool broadcast_pages(struct kht_ledger *l, struct kht_cover *c)
 {
-	unsigned long flags;
 	u64 gen, page;
 	bool ok;
 
 	for (gen = c->from + 1; gen <= c->upto; gen++) {
-		flags = kht_lock(l);
+		kht_lock(l);
 		ok = kht_log_page(l, gen, &page);
-		kht_unlock(l, flags);
+		kht_unlock(l);
 		if (!ok)
 			return false;
 		kht_broadcast_page(l->lpid, page);
@@ -130,7 +127,6 @@ static bool broadcast_pages(struct kht_ledger *l, struct kht_cover *c)
 
 static void broadcast(struct kht_ledger *l, struct kht_cover *c, u32 ceiling)
 {
-	unsigned long flags;
 	u64 credit = c->from;
 
 	c->how = KHT_HOW_PAGES;
@@ -140,9 +136,9 @@ static void broadcast(struct kht_ledger *l, struct kht_cover *c, u32 ceiling)
 		c->broadcasts++;
 		credit = 0;
 	}
-	flags = kht_lock(l);
+	kht_lock(l);
 	kht_credit(l, credit, c->upto);
-	kht_unlock(l, flags);
+	kht_unlock(l);
 }
 
 /*
@@ -159,20 +155,20 @@ struct kht_cover kht_cover(struct kht_ledger *l, const struct kht_thread *thread
 			   u32 ceiling, bool defer)
 {
 	struct kht_cover c = { 0 };
-	unsigned long flags = kht_lock(l);
 
+	kht_lock(l);
 	c.from = l->covered;
 	c.upto = kht_commit(l);
-	kht_unlock(l, flags);
+	kht_unlock(l);
 	if (c.from >= c.upto)
 		return c;
 	if ((defer && !kht_behind(l, threads, c.upto)) || kht_mutant(KHT_MUT_NO_BATCH_END))
 		c.how = KHT_HOW_DEBT;
 	else
 		broadcast(l, &c, ceiling);
-	flags = kht_lock(l);
+	kht_lock(l);
 	kht_covered(l, c.upto);
-	kht_unlock(l, flags);
+	kht_unlock(l);
 	return c;
 }
 
@@ -189,18 +185,20 @@ static bool uncaught(const struct kht_ledger *l, const struct kht_thread *t, uns
  * returns how many: they have to leave the guest, and so to settle, before the
  * moved vCPU goes on.
  *
- * The fence orders the debt before the look. Its partner is the fence in
- * kht_arrive(): a thread that we do not see has not read left[] yet.
+ * Invariants 1 and 4, for the process scope: the fence orders the debt before the
+ * look. Its partner is the fence in kht_arrive(): a thread that we do not see
+ * has not read left[] yet. Without it both sides could miss each other.
  */
 u32 kht_left_core(struct kht_ledger *l, const struct kht_thread *threads,
 		  struct kht_core core, unsigned int *cpus)
 {
-	unsigned long flags = kht_lock(l);
-	u64 left = kht_leave_core(l, core);
 	unsigned int i;
+	u64 left;
 	u32 n = 0;
 
-	kht_unlock(l, flags);
+	kht_lock(l);
+	left = kht_leave_core(l, core);
+	kht_unlock(l);
 	kht_full_fence();
 	if (kht_mutant(KHT_MUT_NO_KICK))
 		return 0;
@@ -217,14 +215,12 @@ u32 kht_left_core(struct kht_ledger *l, const struct kht_thread *threads,
  */
 void kht_thread_arrives(struct kht_ledger *l, struct kht_core core)
 {
-	unsigned long flags;
-
 	if (kht_mutant(KHT_MUT_HOTPLUG_CLEAN))
 		return;
 	record(l, NULL);
-	flags = kht_lock(l);
+	kht_lock(l);
 	kht_leave_core(l, core);
-	kht_unlock(l, flags);
+	kht_unlock(l);
 }
 
 /*
@@ -250,20 +246,21 @@ bool kht_pay_process(struct kht_ledger *l, unsigned int cpu)
  */
 bool kht_pay_all(struct kht_ledger *l)
 {
-	unsigned long flags = kht_lock(l);
-	u64 upto = kht_commit(l);
 	bool owed = false;
+	u64 upto;
 	u32 cpu;
 
+	kht_lock(l);
+	upto = kht_commit(l);
 	for (cpu = 0; cpu < l->nr_threads && !owed; cpu++)
 		owed = kht_load(&l->seen[cpu]) < upto;
-	kht_unlock(l, flags);
+	kht_unlock(l);
 	if (!owed || kht_mutant(KHT_MUT_NO_DETACH_SETTLE))
 		return false;
 	kht_broadcast_lpid(l->lpid);
-	flags = kht_lock(l);
+	kht_lock(l);
 	kht_credit(l, 0, upto);
 	kht_covered(l, upto);
-	kht_unlock(l, flags);
+	kht_unlock(l);
 	return true;
 }

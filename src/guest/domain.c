@@ -29,19 +29,16 @@ static bool open;			/* domains may be made */
 static unsigned int log_size;
 static u64 *replay_buffers;
 
-unsigned long kht_lock(struct kht_ledger *l)
+void kht_lock(struct kht_ledger *l)
 	__acquires(l->lock)
 {
-	unsigned long flags;
-
-	raw_spin_lock_irqsave((raw_spinlock_t *)l->lock, flags);
-	return flags;
+	raw_spin_lock((raw_spinlock_t *)l->lock);
 }
 
-void kht_unlock(struct kht_ledger *l, unsigned long flags)
+void kht_unlock(struct kht_ledger *l)
 	__releases(l->lock)
 {
-	raw_spin_unlock_irqrestore((raw_spinlock_t *)l->lock, flags);
+	raw_spin_unlock((raw_spinlock_t *)l->lock);
 }
 
 static void free_domain(struct kht_domain *d)

@@ -60,16 +60,21 @@ static const struct kernel_param_ops enabled_ops = {
 };
 
 module_param_cb(enabled, &enabled_ops, &kht_param_enabled, 0600);
+__MODULE_PARM_TYPE(enabled, "bool");
 MODULE_PARM_DESC(enabled, "attach to kvm-hv; 0 settles every debt and restores stock behaviour at run time (default 1)");
 
 module_param_cb(defer, &switch_ops, &kht_param_defer, 0600);
+__MODULE_PARM_TYPE(defer, "bool");
 MODULE_PARM_DESC(defer, "record invalidations of a guest that nobody runs and settle them at its next entry, instead of broadcasting (default 1)");
 
 module_param_cb(lazy_move, &switch_ops, &kht_param_lazy_move, 0600);
+__MODULE_PARM_TYPE(lazy_move, "bool");
 MODULE_PARM_DESC(lazy_move, "move vCPUs without waiting for an interrupt (default 1)");
 
 module_param_cb(batch_ceiling, &pages_ops, &kht_param_batch_ceiling, 0600);
+__MODULE_PARM_TYPE(batch_ceiling, "uint");
 MODULE_PARM_DESC(batch_ceiling, "pages a batch broadcasts one by one before it flushes the whole LPID; at most log_entries take effect, 0 to 512 (default 64)");
 
 module_param_cb(log_entries, &pages_ops, &kht_param_log_entries, 0400);
+__MODULE_PARM_TYPE(log_entries, "uint");
 MODULE_PARM_DESC(log_entries, "invalidated pages remembered per guest; a core further behind flushes the whole LPID, 0 to 512 (default 64)");

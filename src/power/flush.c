@@ -78,7 +78,7 @@ static void borrow_lpidr(struct borrow *b, u32 lpid)
 	__hard_irq_disable();
 	b->lpid = mfspr(SPRN_LPID);
 	asm volatile("ptesync" : : : "memory");
-	mtspr(SPRN_LPID, lpid);
+	mtspr(SPRN_LPID, kht_mutant(KHT_MUT_WRONG_LPID) ? b->lpid : lpid);
 	isync();
 }
 
@@ -89,7 +89,8 @@ static void borrow_lpidr(struct borrow *b, u32 lpid)
 static void return_lpidr(struct borrow *b)
 {
 	asm volatile("ptesync" : : : "memory");
-	asm volatile(PPC_RADIX_INVALIDATE_ERAT_GUEST : : : "memory");
+	if (!kht_mutant(KHT_MUT_KEEP_ERAT))
+		asm volatile(PPC_RADIX_INVALIDATE_ERAT_GUEST : : : "memory");
 	mtspr(SPRN_LPID, b->lpid);
 	isync();
 	if (b->msr & MSR_EE)
@@ -105,7 +106,7 @@ static __always_inline void flush_sets(u32 lpid, int prs)
 
 	borrow_lpidr(&b, lpid);
 	local_invalidate(rb, RIC_ALL, prs);
-	for (set = 1; set < kht_tlb_sets(); set++) {
+	for (set = 1; set < kht_tlb_sets() && !kht_mutant(KHT_MUT_ONE_SET); set++) {
 		rb += SET_STEP;
 		local_invalidate(rb, RIC_TLB, prs);
 	}
@@ -114,7 +115,10 @@ static __always_inline void flush_sets(u32 lpid, int prs)
 
 void kht_local_flush(u32 lpid)
 {
-	flush_sets(lpid, 0);
+	if (kht_mutant(KHT_MUT_WRONG_SCOPE))
+		flush_sets(lpid, 1);
+	else
+		flush_sets(lpid, 0);
 }
 
 void kht_local_flush_process(u32 lpid)
@@ -125,7 +129,7 @@ void kht_local_flush_process(u32 lpid)
 /* AP field of a radix page size (ISA 3.0B Book III figure "AP encodings"). */
 static unsigned long actual_page(unsigned int shift)
 {
-	switch (shift) {
+	switch (kht_mutant(KHT_MUT_WRONG_PAGE_SIZE) ? 21 : shift) {
 	case 16:
 		return 5;
 	case 21:
