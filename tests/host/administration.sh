@@ -28,7 +28,7 @@ status_and_counters() {
 	sed 's/^/KHT-LOG status: /' "$STATUS"
 	vmm ping-pong --pages 64 --rounds 100000 >/dev/null 2>&1 &
 	guest=$!
-	sleep 2
+	wait_for_guest
 	kht_check counters-of-a-guest-are-numbers counters_are_numbers
 	kill $guest
 	wait $guest

@@ -1,6 +1,7 @@
 # shellcheck shell=sh disable=SC1091
-# What the module promises, on this kernel: first the stock figures, then the module's, then all that
-# can happen to it while guests run.
+# check.sh [SECONDS]: what the module promises, on this kernel, with churns of that length (10): first the stock
+# figures, then the module's, then all that can happen to it while guests run.
+CHURN_SECONDS=${1:-10}
 . /kht/lib.sh
 . /kht/workloads.sh
 . /kht/figures.sh

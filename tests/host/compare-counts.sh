@@ -3,7 +3,8 @@
 . /kht/lib.sh
 
 run_all() {
-	for case in dirty-log:idle dirty-log:running log-toggle:idle unmap:idle unmap:running unmap-single:idle ping-pong:idle; do
+	for case in dirty-log:idle dirty-log:running log-toggle:idle unmap:idle unmap:running unmap-single:idle \
+		ping-pong:idle exit-cost:idle; do
 		vmm "${case%:*}" --variant "${case#*:}" --tag "$1" --pages 256 --rounds 4 ||
 			kht_fail "compare-counts-$1" "the workload $case failed, see above"
 	done

@@ -12,7 +12,8 @@ broadcasts() { cat /sys/kernel/debug/kvm/tlb_broadcasts; }
 detach_pays() {
 	vmm dirty-log --variant idle --rounds 200 --tag both >/dev/null 2>&1 &
 	guest=$!
-	sleep 2
+	wait_for_guest
+	sleep 1
 	before=$(broadcasts)
 	module_set enabled 0
 	after=$(broadcasts)

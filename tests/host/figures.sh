@@ -10,7 +10,7 @@ stock_case() {
 }
 
 stock_figures() {
-	stock_case dirty-log idle 6
+	stock_case dirty-log idle 12
 	stock_harvest_ns=$(figure ns)
 	stock_case dirty-log running 3
 	for workload in log-toggle unmap unmap-single; do
@@ -26,6 +26,8 @@ stock_figures() {
 	run stock migrate --variant sibling --rounds 300
 	stock_sibling_ipis=$(figure waited_ipis)
 	running_guest_keeps_up stock
+	run stock hash && kht_pass hash-guest-stock-loses-no-store
+	run stock remap --variant core --rounds 100 && kht_pass remap-stock-leaves-nothing-stale
 }
 
 # Small and often: a running vCPU that missed one broadcast would be caught (see tests/vmm/replace.c).
@@ -62,7 +64,7 @@ migrate_case() {
 }
 
 module_figures() {
-	idle_case dirty-log 6
+	idle_case dirty-log 12
 	expect dirty-log-idle-takes-an-eighth-of-the-time ns -le $((stock_harvest_ns / 8))
 	running_case dirty-log 3
 	idle_case log-toggle 2
@@ -86,8 +88,12 @@ module_figures() {
 	expect migrate-sibling-interrupts-it tlb_ipis_sent -ge 1
 
 	running_guest_keeps_up module
-	run module churn --vcpus 2 --seconds 10 && kht_pass churn-2-vcpus-loses-nothing
-	run module churn --vcpus 4 --seconds 10 --seed 2 && kht_pass churn-4-vcpus-loses-nothing
+	# What is not ours stays stock's.
+	run module hash && kht_pass hash-guest-loses-no-store
+	expect hash-guest-is-left-alone tlb_batches -eq 0
+	run module remap --variant core --rounds 100 && kht_pass remap-leaves-nothing-stale
+	run module churn --vcpus 2 --seconds "$CHURN_SECONDS" && kht_pass churn-2-vcpus-loses-nothing
+	run module churn --vcpus 4 --seconds "$CHURN_SECONDS" --seed 2 && kht_pass churn-4-vcpus-loses-nothing
 }
 
 # figures_are_stock WHEN, figures_are_ours WHEN: which of the two a fresh guest gets

@@ -30,6 +30,16 @@ kht_check() {
 # kht_end: a scenario's last line; its status tells the bench.
 kht_end() { exit "$KHT_FAILED"; }
 
+guests_left() { find /sys/kernel/debug/kvm -maxdepth 1 -name '[0-9]*-[0-9]*' | grep -c .; }
+
+# Until the guest that was just started in the background has vCPUs.
+wait_for_guest() {
+	for second in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+		[ ! -d "$(echo /sys/kernel/debug/kvm/[0-9]*-[0-9]*/vcpu0)" ] || return 0
+		sleep 1
+	done
+}
+
 module_loaded() { [ -d /sys/module/kvm_hv_tlb ]; }
 module_load() { insmod /kht/kvm-hv-tlb.ko "$@"; }
 module_unload() { rmmod kvm_hv_tlb; }

@@ -7,7 +7,7 @@ under_churn() {
 	churn_pid=$!
 	turn=0
 	broken=
-	sleep 1
+	wait_for_guest
 	while [ $turn -lt "$2" ] && [ -z "$broken" ]; do
 		turn=$((turn + 1))
 		"$3" || broken="'$3' failed in its turn $turn"
@@ -78,12 +78,11 @@ lpid_reuse() {
 	fi
 }
 
-guests_left() { find /sys/kernel/debug/kvm -maxdepth 1 -name '[0-9]*-[0-9]*' | grep -c .; }
-
 killed_guest() {
 	vmm churn --vcpus 4 --seconds 60 >/dev/null 2>&1 &
 	victim=$!
-	sleep 3
+	wait_for_guest
+	sleep 2
 	kill -9 $victim
 	wait $victim
 	if [ "$(guests_left)" -ne 0 ]; then
@@ -98,7 +97,8 @@ killed_guest() {
 beside_a_guest() {
 	vmm dirty-log --variant running --rounds 120 --tag both >/tmp/beside.out 2>&1 &
 	beside=$!
-	sleep 2
+	wait_for_guest
+	sleep 1
 	"$1" || kht_fail "$1-beside-a-guest" "it failed"
 	kill -0 $beside 2>/dev/null || kht_fail "$1-beside-a-guest" "the guest was finished too early"
 	wait $beside || kht_fail "guest-data-with-$1-beside-it" "$(tail -n 1 /tmp/beside.out)"

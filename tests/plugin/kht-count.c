@@ -5,8 +5,9 @@
  *
  * For the CPU that set the markers: instructions dispatched, apart for host
  * kernel (MSR.HV=1 PR=0), host user (HV=1 PR=1) and guest (HV=0). For the whole
- * machine: tlbie and tlbiel by form, tlbsync, ptesync, msgsnd. One JSON object
- * a line goes to the file named by out=. README.md has the details.
+ * machine and each CPU: tlbie and tlbiel by form, tlbsync, ptesync, msgsnd,
+ * writes of LPIDR, guest entries, exits by vector. One JSON object a line goes
+ * to the file named by out=. README.md has the details.
  */
 #include <endian.h>
 #include <inttypes.h>
@@ -19,20 +20,23 @@
 #include "ppc-decode.h"
 #include "qemu-plugin-v4.h"
 
-#define MSR_HV		(1ull << 60)
-#define MSR_PR		(1ull << 14)
+#define MAX_CPUS	64
 #define MAX_FORMS	256
+#define VECTORS		(PPC_VECTORS_END / PPC_VECTOR_STEP)
 #define MAX_EXITS	8192	/* of one interval, the first ones are kept */
 #define RUN		10	/* exits in a row, see cheapest_run() */
-#define GPRS		32
 
 QEMU_PLUGIN_EXPORT int qemu_plugin_version = QEMU_PLUGIN_VERSION;
 
 enum mode { HOST_KERNEL, HOST_USER, GUEST, MODES };
-enum event { INSNS, TLBSYNC, PTESYNC, MSGSND, EVENTS };
+enum event { INSNS, TLBSYNC, PTESYNC, MSGSND, LPIDR_WRITES, EVENTS };
 
+/* Nothing but uint64_t: add_since() takes it as an array of them. */
 struct counters {
 	uint64_t n[MODES][EVENTS];
+	uint64_t forms[MAX_FORMS];	/* as in @forms below */
+	uint64_t guest_entries;
+	uint64_t exits[VECTORS];
 };
 
 struct cpu {
@@ -66,21 +70,19 @@ struct interval {
 	bool open;
 	unsigned int cpu;
 	uint64_t label;
-	struct counters cpu_counts, machine_counts;
-	uint64_t form_counts[MAX_FORMS];
+	struct counters begin[MAX_CPUS];
 	size_t nr_exits;
 	uint64_t exits[MAX_EXITS];	/* host instructions of each */
 };
 
 static struct qemu_plugin_scoreboard *score;
-static struct qemu_plugin_register *gpr[GPRS], *msr;
+static unsigned int nr_cpus;
 static FILE *out;
 
 /* Protects all below and writes to @out. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct interval intervals[MARKERS];
 static struct form forms[MAX_FORMS];	/* appended to, never reordered */
-static uint64_t form_counts[MAX_FORMS];
 static size_t nr_forms;
 
 /* QEMU's exit handlers would wait for the very vCPU that runs this. */
@@ -90,62 +92,19 @@ static void __attribute__((noreturn)) fail(const char *why)
 	_exit(1);
 }
 
-/* --- registers ---------------------------------------------------------- */
+#include "plugin-regs.h"
 
-/* QEMU hands registers out in the CPU's current byte order. */
-static uint64_t read_register(struct qemu_plugin_register *reg, bool le)
-{
-	static __thread GByteArray *buf;
-	uint64_t value = 0;
-
-	if (!buf)
-		buf = g_byte_array_new();
-	g_byte_array_set_size(buf, 0);
-	if (qemu_plugin_read_register(reg, buf) != 8)
-		fail("QEMU did not return 8 bytes for a register; use a 64-bit POWER CPU.");
-	for (int i = 0; i < 8; i++)
-		value |= (uint64_t)buf->data[i] << 8 * (le ? i : 7 - i);
-	return value;
-}
-
-/*
- * MSR tells its own byte order: LE is its lowest bit, and the bit that takes
- * this place when the bytes are swapped (bit 7 of the MSR) is reserved.
- */
-static uint64_t read_msr(bool *le)
-{
-	uint64_t value = read_register(msr, true);
-
-	*le = value & 1;
-	return *le ? value : __builtin_bswap64(value);
-}
+static struct qemu_plugin_register *hsrr1;
 
 static void vcpu_init(qemu_plugin_id_t id, unsigned int cpu)
 {
-	GArray *regs;
-	const qemu_plugin_reg_descriptor *reg;
-	char name[4];
-
 	(void)id;
 	if (cpu)
-		return;		/* the handles are those of every vCPU */
-	regs = qemu_plugin_get_registers();
-	reg = (const qemu_plugin_reg_descriptor *)regs->data;
-	for (unsigned int i = 0; i < regs->len; i++, reg++) {
-		if (!strcmp(reg->name, "msr"))
-			msr = reg->handle;
-		for (int n = 0; n < GPRS; n++) {
-			snprintf(name, sizeof(name), "r%d", n);
-			if (!strcmp(reg->name, name))
-				gpr[n] = reg->handle;
-		}
-	}
-	g_array_free(regs, true);
-	if (!msr)
-		fail("QEMU does not offer the register msr to plugins; use QEMU 10.0.");
-	for (int n = 0; n < GPRS; n++)
-		if (!gpr[n])
-			fail("QEMU does not offer all of r0..r31 to plugins; use QEMU 10.0.");
+		return;
+	find_registers();
+	hsrr1 = find_register("hsrr1");
+	if (!hsrr1)
+		fail("QEMU does not offer the register hsrr1 to plugins; use QEMU 10.0.");
 }
 
 /* --- counting ------------------------------------------------------------ */
@@ -157,32 +116,26 @@ static qemu_plugin_u64 counter(enum mode mode, enum event event)
 	return (qemu_plugin_u64){ score, offsetof(struct cpu, counters.n) + n * sizeof(uint64_t) };
 }
 
-static struct counters counters_of_cpu(unsigned int cpu)
+static struct cpu *cpu_of(unsigned int index)
 {
-	struct counters c;
-
-	for (int m = 0; m < MODES; m++)
-		for (int e = 0; e < EVENTS; e++)
-			c.n[m][e] = qemu_plugin_u64_get(counter(m, e), cpu);
-	return c;
+	return qemu_plugin_scoreboard_find(score, index);
 }
 
-static struct counters counters_of_machine(void)
+static void add_since(struct counters *sum, const struct counters *now, const struct counters *then)
 {
-	struct counters c;
+	uint64_t *s = (uint64_t *)sum;
+	const uint64_t *n = (const uint64_t *)now, *t = (const uint64_t *)then;
 
-	for (int m = 0; m < MODES; m++)
-		for (int e = 0; e < EVENTS; e++)
-			c.n[m][e] = qemu_plugin_u64_sum(counter(m, e));
-	return c;
+	for (size_t i = 0; i < sizeof(*sum) / sizeof(*s); i++)
+		s[i] += n[i] - t[i];
 }
 
-static struct counters counters_since(struct counters now, const struct counters *then)
+static struct counters since_begin(const struct interval *i, unsigned int cpu)
 {
-	for (int m = 0; m < MODES; m++)
-		for (int e = 0; e < EVENTS; e++)
-			now.n[m][e] -= then->n[m][e];
-	return now;
+	struct counters c = { 0 };
+
+	add_since(&c, &cpu_of(cpu)->counters, &i->begin[cpu]);
+	return c;
 }
 
 static uint64_t host_events(const struct counters *c, enum event event)
@@ -190,7 +143,7 @@ static uint64_t host_events(const struct counters *c, enum event event)
 	return c->n[HOST_KERNEL][event] + c->n[HOST_USER][event];
 }
 
-static void count_form(const struct form *form)
+static size_t number_of_form(const struct form *form)
 {
 	size_t i;
 
@@ -202,14 +155,14 @@ static void count_form(const struct form *form)
 		fail("more forms of tlbie and tlbiel than MAX_FORMS; raise it in kht-count.c.");
 	if (i == nr_forms)
 		forms[nr_forms++] = *form;
-	form_counts[i]++;
 	pthread_mutex_unlock(&lock);
+	return i;
 }
 
-/* --- what a translated instruction carries to its callback --------------- */
+/* --- what translated code carries to its callback ------------------------ */
 
 struct site {
-	uint32_t word;
+	uint32_t word;		/* of a block: the vector it begins at */
 	enum mode mode;
 	bool le;
 };
@@ -231,7 +184,6 @@ static void on_tlbie(unsigned int cpu, void *udata)
 	struct site site = unpack_site(udata);
 	struct form form;
 
-	(void)cpu;
 	memset(&form, 0, sizeof(form));		/* compared with its padding */
 	form.op = ppc_decode(site.word);
 	form.guest = site.mode == GUEST;
@@ -240,8 +192,8 @@ static void on_tlbie(unsigned int cpu, void *udata)
 	form.ric = ppc_ric(site.word);
 	form.is = ppc_is(read_register(gpr[ppc_rb(site.word)], site.le));
 	if (form.op == PPC_TLBIE && !form.guest)
-		form.lpid = (uint32_t)read_register(gpr[ppc_rs(site.word)], site.le);
-	count_form(&form);
+		form.lpid = ppc_lpid_of(read_register(gpr[ppc_rs(site.word)], site.le));
+	cpu_of(cpu)->counters.forms[number_of_form(&form)]++;
 }
 
 static void note_exit(unsigned int cpu, uint64_t insns)
@@ -265,49 +217,114 @@ static void note_exit(unsigned int cpu, uint64_t insns)
  */
 static void on_guest_block(unsigned int cpu_index, void *udata)
 {
-	struct cpu *cpu = qemu_plugin_scoreboard_find(score, cpu_index);
+	struct cpu *cpu = cpu_of(cpu_index);
 	uint64_t now = host_events(&cpu->counters, INSNS);
 
 	(void)udata;
 	if (now == cpu->left_guest)
 		return;
+	cpu->counters.guest_entries++;
 	if (cpu->left_guest)
 		note_exit(cpu_index, now - cpu->left_guest);
 	cpu->left_guest = now;
 }
 
+/* HDEC, and HDSI to HV virtualization: they always save the MSR in HSRR1. */
+static bool saves_in_hsrr1(uint32_t vector)
+{
+	return vector == 0x980 || (vector & 0xf00) == 0xe00;
+}
+
+/*
+ * Before the block's own instructions are counted, see translate(). An interrupt
+ * can also end an entry ahead of the guest's first instruction (a fault in
+ * fetching it, say): then no block of the guest has run, and HSRR1 tells.
+ */
+static void on_vector(unsigned int cpu_index, void *udata)
+{
+	struct cpu *cpu = cpu_of(cpu_index);
+	struct site site = unpack_site(udata);
+	bool left = host_events(&cpu->counters, INSNS) == cpu->left_guest;
+	bool undone = !left && saves_in_hsrr1(site.word) &&
+		      !(read_register(hsrr1, site.le) & MSR_HV);
+
+	cpu->counters.guest_entries += undone;
+	cpu->counters.exits[site.word / PPC_VECTOR_STEP] += left || undone;
+}
+
 /* --- intervals ------------------------------------------------------------ */
 
-static void print_forms(const uint64_t *then)
+static void print_form(const struct form *f, uint64_t count)
+{
+	fprintf(out, "{\"op\":\"%s\",\"guest\":%s,\"r\":%u,\"prs\":%u,\"ric\":%u,\"is\":%u",
+		f->op == PPC_TLBIE ? "tlbie" : "tlbiel", f->guest ? "true" : "false",
+		f->r, f->prs, f->ric, f->is);
+	if (f->op == PPC_TLBIE && !f->guest)
+		fprintf(out, ",\"lpid\":%u", f->lpid);
+	fprintf(out, ",\"count\":%" PRIu64 "}", count);
+}
+
+static void print_forms(const struct counters *c)
 {
 	const char *comma = "";
 
 	fprintf(out, ",\"forms\":[");
 	for (size_t i = 0; i < nr_forms; i++) {
-		const struct form *f = &forms[i];
-		uint64_t n = form_counts[i] - then[i];
-
-		if (!n)
+		if (!c->forms[i])
 			continue;
-		fprintf(out, "%s{\"op\":\"%s\",\"guest\":%s,\"r\":%u,\"prs\":%u,\"ric\":%u,\"is\":%u",
-			comma, f->op == PPC_TLBIE ? "tlbie" : "tlbiel",
-			f->guest ? "true" : "false", f->r, f->prs, f->ric, f->is);
-		if (f->op == PPC_TLBIE && !f->guest)
-			fprintf(out, ",\"lpid\":%u", f->lpid);
-		fprintf(out, ",\"count\":%" PRIu64 "}", n);
+		fputs(comma, out);
+		print_form(&forms[i], c->forms[i]);
 		comma = ",";
 	}
 	fprintf(out, "]");
 }
 
-static uint64_t host_forms(enum ppc_op op, const uint64_t *then)
+static uint64_t host_forms(const struct counters *c, enum ppc_op op)
 {
 	uint64_t sum = 0;
 
 	for (size_t i = 0; i < nr_forms; i++)
 		if (forms[i].op == op && !forms[i].guest)
-			sum += form_counts[i] - then[i];
+			sum += c->forms[i];
 	return sum;
+}
+
+static void print_vectors(const char *name, const struct counters *c)
+{
+	const char *comma = "";
+
+	fprintf(out, ",\"%s\":{", name);
+	for (unsigned int v = 0; v < VECTORS; v++) {
+		if (!c->exits[v])
+			continue;
+		fprintf(out, "%s\"%x\":%" PRIu64, comma, v * PPC_VECTOR_STEP, c->exits[v]);
+		comma = ",";
+	}
+	fprintf(out, "}");
+}
+
+static void print_events(const struct counters *c, const char *vectors)
+{
+	fprintf(out, ",\"tlbie\":%" PRIu64, host_forms(c, PPC_TLBIE));
+	fprintf(out, ",\"tlbiel\":%" PRIu64, host_forms(c, PPC_TLBIEL));
+	fprintf(out, ",\"tlbsync\":%" PRIu64, host_events(c, TLBSYNC));
+	fprintf(out, ",\"ptesync\":%" PRIu64, host_events(c, PTESYNC));
+	fprintf(out, ",\"msgsnd\":%" PRIu64, host_events(c, MSGSND));
+	fprintf(out, ",\"lpidr_writes\":%" PRIu64, host_events(c, LPIDR_WRITES));
+	fprintf(out, ",\"guest_entries\":%" PRIu64, c->guest_entries);
+	print_vectors(vectors, c);
+	print_forms(c);
+}
+
+static void print_cpus(const struct counters *cpus)
+{
+	fprintf(out, ",\"cpus\":[");
+	for (unsigned int cpu = 0; cpu < nr_cpus; cpu++) {
+		fprintf(out, "%s{\"cpu\":%u", cpu ? "," : "", cpu);
+		print_events(&cpus[cpu], "exits");
+		fprintf(out, "}");
+	}
+	fprintf(out, "]");
 }
 
 static int compare_u64(const void *a, const void *b)
@@ -351,20 +368,21 @@ static void print_exits(struct interval *i)
 
 static void print_interval(const char *name, struct interval *i)
 {
-	struct counters own = counters_since(counters_of_cpu(i->cpu), &i->cpu_counts);
-	struct counters all = counters_since(counters_of_machine(), &i->machine_counts);
+	static struct counters cpus[MAX_CPUS], none;	/* too much for a stack */
+	struct counters all = { 0 };
+	const struct counters *own = &cpus[i->cpu];
 
+	for (unsigned int cpu = 0; cpu < nr_cpus; cpu++) {
+		cpus[cpu] = since_begin(i, cpu);
+		add_since(&all, &cpus[cpu], &none);
+	}
 	fprintf(out, "{\"interval\":\"%s\",\"label\":%" PRIu64 ",\"cpu\":%u", name, i->label, i->cpu);
-	fprintf(out, ",\"host_insns\":%" PRIu64, host_events(&own, INSNS));
-	fprintf(out, ",\"host_user_insns\":%" PRIu64, own.n[HOST_USER][INSNS]);
-	fprintf(out, ",\"guest_insns\":%" PRIu64, own.n[GUEST][INSNS]);
+	fprintf(out, ",\"host_insns\":%" PRIu64, host_events(own, INSNS));
+	fprintf(out, ",\"host_user_insns\":%" PRIu64, own->n[HOST_USER][INSNS]);
+	fprintf(out, ",\"guest_insns\":%" PRIu64, own->n[GUEST][INSNS]);
 	print_exits(i);
-	fprintf(out, ",\"tlbie\":%" PRIu64, host_forms(PPC_TLBIE, i->form_counts));
-	fprintf(out, ",\"tlbiel\":%" PRIu64, host_forms(PPC_TLBIEL, i->form_counts));
-	fprintf(out, ",\"tlbsync\":%" PRIu64, host_events(&all, TLBSYNC));
-	fprintf(out, ",\"ptesync\":%" PRIu64, host_events(&all, PTESYNC));
-	fprintf(out, ",\"msgsnd\":%" PRIu64, host_events(&all, MSGSND));
-	print_forms(i->form_counts);
+	print_events(&all, "exits_by_vector");
+	print_cpus(cpus);
 	fprintf(out, "}\n");
 }
 
@@ -382,12 +400,11 @@ static void begin_interval(const struct marker *m, struct interval *i,
 	i->open = true;
 	i->cpu = cpu;
 	i->label = label;
-	i->cpu_counts = counters_of_cpu(cpu);
-	i->machine_counts = counters_of_machine();
-	memcpy(i->form_counts, form_counts, sizeof(form_counts));
+	for (unsigned int c = 0; c < nr_cpus; c++)
+		i->begin[c] = cpu_of(c)->counters;
 	i->nr_exits = 0;
 	/* The first guest entry only starts the clock: its exit was not ours. */
-	((struct cpu *)qemu_plugin_scoreboard_find(score, cpu))->left_guest = 0;
+	cpu_of(cpu)->left_guest = 0;
 }
 
 static void end_interval(const struct marker *m, struct interval *i,
@@ -475,22 +492,32 @@ static void instrument(struct qemu_plugin_insn *insn, enum mode mode, bool le)
 	case PPC_MSGSND:
 		count_inline(insn, mode, MSGSND);
 		break;
-	case PPC_OTHER:
+	case PPC_MTSPR:
+		if (ppc_spr(word) == PPC_SPR_LPIDR)
+			count_inline(insn, mode, LPIDR_WRITES);
+		break;
+	default:
 		break;
 	}
 }
 
 /*
  * QEMU keys translated blocks by HV, PR and LE, so the MSR at translation time
- * is the MSR of every later execution of the block.
+ * is the MSR of every later execution of the block. It runs what is registered
+ * for a block in this order: on_vector() has to find the count of host
+ * instructions as the guest left it, or an exit would look like any interrupt.
  */
 static void translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 {
 	size_t n = qemu_plugin_tb_n_insns(tb);
+	uint32_t vector = ppc_vector(qemu_plugin_tb_vaddr(tb));
 	bool le;
 	enum mode mode = mode_of(read_msr(&le));
 
 	(void)id;
+	if (mode != GUEST && vector)
+		qemu_plugin_register_vcpu_tb_exec_cb(tb, on_vector, QEMU_PLUGIN_CB_R_REGS,
+						     pack_site(vector, mode, le));
 	qemu_plugin_register_vcpu_tb_exec_inline_per_vcpu(tb, QEMU_PLUGIN_INLINE_ADD_U64,
 							  counter(mode, INSNS), n);
 	if (mode == GUEST)
@@ -510,6 +537,8 @@ int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc, 
 {
 	if (!info->system_emulation || strcmp(info->target_name, "ppc64"))
 		return refuse("load this plugin into qemu-system-ppc64, it decodes POWER instructions.");
+	if (info->system.smp_vcpus > MAX_CPUS)
+		return refuse("more CPUs than MAX_CPUS; raise it in kht-count.c.");
 	if (argc != 1 || strncmp(argv[0], "out=", 4))
 		return refuse("say where the counts go: -plugin kht-count.so,out=FILE");
 	out = fopen(argv[0] + 4, "w");
@@ -517,6 +546,7 @@ int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc, 
 		perror(argv[0] + 4);
 		return refuse("cannot write the file named by out=; name one in a directory that exists.");
 	}
+	nr_cpus = info->system.smp_vcpus;
 	score = qemu_plugin_scoreboard_new(sizeof(struct cpu));
 	qemu_plugin_register_vcpu_init_cb(id, vcpu_init);
 	qemu_plugin_register_vcpu_tb_trans_cb(id, translate);

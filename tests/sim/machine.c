@@ -292,18 +292,14 @@ void mutex_unlock(struct lock *l)
 	released(l);
 }
 
-unsigned long kht_lock(struct kht_ledger *l)
+void kht_lock(struct kht_ledger *l)
 {
-	irq_off();
 	lock(l->lock);
-	return 0;
 }
 
-void kht_unlock(struct kht_ledger *l, unsigned long flags)
+void kht_unlock(struct kht_ledger *l)
 {
-	(void)flags;
 	unlock(l->lock);
-	irq_on();
 }
 
 /* Interrupts the CPUs in @mask but this one, and waits until all have run @fn. */

@@ -52,17 +52,15 @@ static u32 random32(u64 *seed)
 	return *seed >> 33;
 }
 
-unsigned long kht_lock(struct kht_ledger *l)
+void kht_lock(struct kht_ledger *l)
 {
 	(void)l;
 	pthread_mutex_lock(&ledger_lock);
-	return 0;
 }
 
-void kht_unlock(struct kht_ledger *l, unsigned long flags)
+void kht_unlock(struct kht_ledger *l)
 {
 	(void)l;
-	(void)flags;
 	pthread_mutex_unlock(&ledger_lock);
 }
 

@@ -26,20 +26,18 @@ static void once(void (**what)(void))
 		call();
 }
 
-unsigned long kht_lock(struct kht_ledger *l)
+void kht_lock(struct kht_ledger *l)
 {
 	(void)l;
 	once(&before_lock);
 	assert_false(locked);
 	locked = true;
-	return 42;
 }
 
-void kht_unlock(struct kht_ledger *l, unsigned long flags)
+void kht_unlock(struct kht_ledger *l)
 {
 	(void)l;
 	assert_true(locked);
-	assert_int_equal(flags, 42);
 	locked = false;
 	once(&after_unlock);
 }

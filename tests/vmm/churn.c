@@ -27,7 +27,7 @@ static struct copy copy;
 static struct round whole;
 static bool logging;
 static bool *host_changed;	/* by the host since the last harvest: not in the dirty log */
-static u64 *zeroed_at;		/* the owner's pass when the host last took the contents away */
+static u64 *stored_after;	/* the owner has stored to the page again after this pass */
 static u64 zeroed;
 
 static volatile sig_atomic_t enough;
@@ -51,14 +51,14 @@ static struct vcpu *owner(u64 page)
 static void note_zeroed(u64 page)
 {
 	host_changed[page] = true;
-	zeroed_at[page] = pass_now(owner(page));
+	/* The pass under way may be past the page: the one after it has stored. */
+	stored_after[page] = pass_now(owner(page)) + 2;
 	zeroed++;
 }
 
-/* A pass after the one that was under way when the page was zeroed has stored to it. */
 static bool must_hold(u64 page, u64 pass)
 {
-	return !zeroed_at[page] || pass >= zeroed_at[page] + 2;
+	return pass >= stored_after[page];
 }
 
 static void harvest(void)
@@ -260,8 +260,8 @@ void churn(void)
 	opt.pages -= opt.pages % opt.vcpus;
 	pool_create(&pool, opt.pages);
 	host_changed = calloc(opt.pages, sizeof(*host_changed));
-	zeroed_at = calloc(opt.pages, sizeof(*zeroed_at));
-	if (!host_changed || !zeroed_at || !opt.pages)
+	stored_after = calloc(opt.pages, sizeof(*stored_after));
+	if (!host_changed || !stored_after || !opt.pages)
 		die("churn needs memory and at least one page for each vCPU.");
 	vm_create(&vm, opt.vcpus, pool.guest, opt.pages);
 	copy_init(&vm, &copy);

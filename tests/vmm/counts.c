@@ -258,6 +258,7 @@ void counts_read(const struct vm *vm, struct counts *c)
 void round_begin(const struct vm *vm, struct round *r)
 {
 	op_ns = 0;
+	r->vm = vm;
 	counts_read(vm, &r->before);
 	mark(0x12);
 }
@@ -272,6 +273,8 @@ void op_end(struct round *r)
 {
 	op_ns += now_ns() - r->began;
 	mark(0x11);
+	/* For the sanitizer: all that the host has invalidated for this LPID has returned. */
+	mark_returned(r->vm->lpid);
 }
 
 void round_end(const struct vm *vm, struct round *r)

@@ -47,7 +47,7 @@ static void dirty_round(struct vm *vm, struct copy *c, u64 *value)
 		*value = refill(vm, *value);
 	round_end(vm, &r);
 
-	copy_harvest(vm, c);
+	copy_harvest(vm, c, &r);
 	copy_compare(vm, c);
 	expect_fill(vm, 0, filler_pages(), *value, "after a harvest");
 }
@@ -89,7 +89,7 @@ static void toggle_round(struct vm *vm, struct copy *c, u64 *value, bool on)
 
 	if (!on)
 		return;
-	copy_harvest(vm, c);
+	copy_harvest(vm, c, &r);
 	expect_dirty(c, vm->pages);
 	copy_compare(vm, c);
 }

@@ -2,7 +2,8 @@
 /*
  * The guest: real mode, little endian, position independent. The blob is
  * copied to guest address 0; the VMM sets r3.. and the PC and runs a program
- * until HC_DONE.
+ * until HC_DONE. Only g_remap and g_look translate their data (never their
+ * instructions), through the tables of remap.c.
  *
  * A page under test has two words. +8 is stored first: a page that the host
  * took away is then faulted in for writing at once, so that one fault (not a
@@ -14,7 +15,7 @@
 	.section .rodata
 	.balign	8
 	.machine "power9"
-	.globl	guest_start, guest_end, g_fill, g_pass, g_watch, g_hcalls
+	.globl	guest_start, guest_end, g_fill, g_pass, g_watch, g_hcalls, g_remap, g_look
 
 guest_start:
 	.irp	vec, 0x100, 0x180, 0x200, 0x280, 0x300, 0x380, 0x400, 0x480, \
@@ -140,4 +141,112 @@ g_hcalls:
 	cmpdi	%r16,0
 	bne	1b
 	b	done
+
+	/*
+	 * SPRG1, where Linux has its per-CPU area, names the vCPU for the sanitizer
+	 * (tests/tlbsan): it must not meet again what it filled and invalidated. The
+	 * vCPUs of these programs have one name: they take turns, and none must meet
+	 * what another has invalidated.
+	 */
+	.macro	translate_data
+	li	%r0,1
+	mtspr	273,%r0
+	mfmsr	%r0
+	ori	%r0,%r0,0x10		/* DR */
+	mtmsrd	%r0
+	isync
+	.endm
+
+	/* The page at @ea, of this PID (0), from this core's TLB. */
+	.macro	invalidate ea
+	ptesync
+	li	%r10,0
+	tlbiel	\ea,%r10,0,1,1		/* RIC=0 PRS=1 R=1; IS=0 and 4K are zeros in @ea */
+	ptesync
+	.endm
+
+/*
+ * g_remap(mbox, pages, ptes, count), effective addresses: until the host says
+ * stop, pass k maps each page's other half and stores k to it. Word 0 of a half
+ * holds the leaf PTE that maps it, so a load says which half it came from.
+ *
+ * A pass loads all pages before it changes any: on a core the vCPU comes back
+ * to, no tlbiel has run yet that would hide what was left there. Each pass exits
+ * to the VMM: after two on one core a stale translation would be right again.
+ */
+g_remap:
+	mr	%r14,%r3
+	mr	%r15,%r4
+	mr	%r16,%r5
+	mr	%r17,%r6
+	translate_data
+	ld	%r23,MBOX_PASS(%r14)
+1:	mr	%r20,%r15
+	mr	%r18,%r16
+	mtctr	%r17
+2:	ldbrx	%r22,0,%r18
+	ld	%r21,0(%r20)
+	cmpd	%r21,%r22
+	bne	wrong
+	addi	%r20,%r20,GUEST_PAGE
+	addi	%r18,%r18,8
+	bdnz	2b
+
+	addi	%r23,%r23,1
+	mr	%r20,%r15
+	mr	%r18,%r16
+	mtctr	%r17
+3:	ldbrx	%r22,0,%r18
+	xori	%r22,%r22,GUEST_PAGE
+	stdbrx	%r22,0,%r18
+	invalidate %r20
+	ld	%r21,0(%r20)
+	cmpd	%r21,%r22
+	bne	wrong
+	std	%r23,8(%r20)
+	addi	%r20,%r20,GUEST_PAGE
+	addi	%r18,%r18,8
+	bdnz	3b
+	lwsync
+	std	%r23,MBOX_PASS(%r14)
+
+	li	%r3,0
+	ori	%r3,%r3,HC_NOP
+	sc	1
+	ld	%r0,MBOX_STOP(%r14)
+	cmpdi	%r0,0
+	beq	1b
+	b	done
+
+/*
+ * g_look(mbox, pages, ptes, count): each time the host asks, loads what g_remap of
+ * another vCPU has mapped, and invalidates it before that one maps anything else:
+ * between them the two do what a guest must that uses tlbiel alone.
+ */
+g_look:
+	mr	%r14,%r3
+	translate_data
+	ld	%r23,MBOX_PASS(%r14)
+1:	ld	%r0,MBOX_STOP(%r14)
+	cmpdi	%r0,0
+	bne	done
+	ld	%r0,MBOX_ASK(%r14)
+	cmpd	%r0,%r23
+	beq	1b
+	isync
+	mr	%r20,%r4
+	mr	%r18,%r5
+	mtctr	%r6
+2:	ldbrx	%r22,0,%r18
+	ld	%r21,0(%r20)
+	cmpd	%r21,%r22
+	bne	wrong
+	invalidate %r20
+	addi	%r20,%r20,GUEST_PAGE
+	addi	%r18,%r18,8
+	bdnz	2b
+	addi	%r23,%r23,1
+	lwsync
+	std	%r23,MBOX_PASS(%r14)
+	b	1b
 guest_end:

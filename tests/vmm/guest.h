@@ -11,10 +11,14 @@
 
 #define H_PROD		0xe4	/* PAPR; the kernel handles it */
 
+/* A page of g_remap's own page tables: the real addresses of its two halves differ in this bit. */
+#define GUEST_PAGE	0x1000
+
 /* Fields of a vCPU's mailbox, all 64 bit. */
 #define MBOX_STOP	0	/* the host asks for the end */
 #define MBOX_PASS	8	/* passes completed */
 #define MBOX_ZEROS	16	/* words found zero: the host took the page away */
 #define MBOX_SEEN	24	/* g_watch: the word it loaded */
+#define MBOX_ASK	32	/* g_look: the pass the host asks for */
 
 #endif

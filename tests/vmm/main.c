@@ -24,8 +24,10 @@ static const struct workload {
 	{ "unmap-single",	unmap_single,	"idle running",			1024,	4 },
 	{ "ping-pong",		ping_pong,	"idle",				6400,	1 },
 	{ "migrate",		migrate,	"kernel user sibling",		8,	1000 },
+	{ "remap",		remap,		"core sibling",			16,	200 },
 	{ "replace",		replace,	"copy mmap slot",		4,	400 },
 	{ "churn",		churn,		"vcpus",			256,	1 },
+	{ "hash",		hash,		"idle",				8,	20 },
 	{ "exit-cost",		exit_cost,	"idle",				1,	12 },
 };
 
@@ -171,6 +173,7 @@ int main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	vm_setup();
 	counts_setup();
+	mark_name(w->name);
 	w->run();
 	return EXIT_OK;
 }

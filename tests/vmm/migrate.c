@@ -15,8 +15,6 @@
 
 #include "vmm.h"
 
-#define SIBLING_CPU 1
-
 static u64 moves_core, moves_thread, moves_seen;
 static int at_cpu;
 
@@ -50,7 +48,13 @@ static int cpu_of(int tid)
 	return cpu;
 }
 
-static void count_move(int from, int to, int seen)
+void need_sibling_cpu(void)
+{
+	if (!same_core(0, SIBLING_CPU) || ncpus < 3)
+		die("the variant sibling needs two threads in the first core and another core.");
+}
+
+void count_move(int from, int to, int seen)
 {
 	if (same_core(from, to))
 		moves_thread++;
@@ -58,6 +62,13 @@ static void count_move(int from, int to, int seen)
 		moves_core++;
 	if (seen == to)
 		moves_seen++;
+}
+
+void report_moves(void)
+{
+	report_extra("moves_core", moves_core);
+	report_extra("moves_thread", moves_thread);
+	report_extra("moves_seen", moves_seen);
 }
 
 static void move_other(struct vcpu *vcpu, struct round *r)
@@ -118,8 +129,8 @@ void migrate(void)
 
 	if (ncpus < 2)
 		die("a vCPU can only move with two CPUs or more.");
-	if (variant("sibling") && (!same_core(0, SIBLING_CPU) || ncpus < 3))
-		die("the variant sibling needs two threads in the first core and another core.");
+	if (variant("sibling"))
+		need_sibling_cpu();
 	vm_create(&vm, 2, data_alloc(opt.pages + 1), opt.pages + 1);
 	if (variant("sibling"))
 		pass_start(&vm.vcpus[1], SIBLING_CPU, opt.pages, 1, NEVER, NEVER);
@@ -136,9 +147,7 @@ void migrate(void)
 	if (variant("sibling"))
 		pass_stop(&vm.vcpus[1]);
 	expect_pass(&vm, 0, opt.pages, pass_now(&vm.vcpus[0]));
-	report_extra("moves_core", moves_core);
-	report_extra("moves_thread", moves_thread);
-	report_extra("moves_seen", moves_seen);
+	report_moves();
 	report_extra("ipis_per_move_x1000", waited * 1000 / opt.rounds);
 	report(&vm);
 }

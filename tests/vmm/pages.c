@@ -119,9 +119,11 @@ void copy_harvested(const struct vm *vm, struct copy *c)
 			c->words[i] = *page_word(vm, i);
 }
 
-void copy_harvest(struct vm *vm, struct copy *c)
+void copy_harvest(struct vm *vm, struct copy *c, struct round *r)
 {
+	op_begin(r);
 	vm_harvest(vm, c->bitmap);
+	op_end(r);
 	copy_harvested(vm, c);
 }
 

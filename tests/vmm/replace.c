@@ -139,8 +139,10 @@ static void exchange_copy(void)
 	static u64 value = OF_THE_FILE;
 
 	/* The page of the file again, shared until the next store. */
+	op_begin(&r);
 	if (madvise(vm.data, page_size, MADV_DONTNEED))
 		die("madvise refused to discard the copy.");
+	op_end(&r);
 	expect_seen(OF_THE_FILE, "after the copy was discarded");
 	value++;
 	op_begin(&r);

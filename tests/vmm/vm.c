@@ -20,6 +20,7 @@
 #define MBOX_SIZE	0x100
 #define GUEST_MSR	(1ULL << 63 | 1ULL << 12 | 1)	/* SF, ME, LE */
 #define LPCR_ILE	(1ULL << 25)
+#define PATB_GR		(1ULL << 63)	/* a process table of radix trees */
 #define PATIENCE_NS	(60ULL * 1000000000)
 
 u64 page_size;
@@ -88,6 +89,26 @@ void vm_harvest(struct vm *vm, u64 *bitmap)
 	must(ioctl(vm->fd, KVM_GET_DIRTY_LOG, &log), "KVM_GET_DIRTY_LOG");
 }
 
+void vm_own_tables(struct vm *vm, u64 process_table)
+{
+	struct kvm_ppc_mmuv3_cfg cfg = {
+		.flags = KVM_PPC_MMUV3_RADIX, .process_table = PATB_GR | process_table,
+	};
+
+	must(ioctl(vm->fd, KVM_PPC_CONFIGURE_V3_MMU, &cfg), "KVM_PPC_CONFIGURE_V3_MMU");
+}
+
+#define HPT_ORDER 24	/* 16 MiB */
+
+void vm_hash(struct vm *vm)
+{
+	struct kvm_ppc_mmuv3_cfg cfg = { 0 };
+	__u32 order = HPT_ORDER;
+
+	must(ioctl(vm->fd, KVM_PPC_CONFIGURE_V3_MMU, &cfg), "KVM_PPC_CONFIGURE_V3_MMU of a hash guest");
+	must(ioctl(vm->fd, KVM_PPC_ALLOCATE_HTAB, &order), "KVM_PPC_ALLOCATE_HTAB");
+}
+
 static void big_endian_off(struct vcpu *vcpu)
 {
 	u64 lpcr;
@@ -153,6 +174,7 @@ void vm_destroy(struct vm *vm)
 	}
 	close(vm->debugfs);
 	close(vm->fd);
+	mark_returned(vm->lpid);
 	munmap(vm->system, SYSTEM_SIZE);
 }
 
@@ -285,7 +307,7 @@ void vcpu_join(struct vcpu *vcpu)
 	pthread_join(vcpu->thread, NULL);
 }
 
-static u64 mbox_gpa(const struct vcpu *vcpu)
+u64 mbox_gpa(const struct vcpu *vcpu)
 {
 	return MBOX_GPA + vcpu->id * MBOX_SIZE;
 }

@@ -85,6 +85,10 @@ void vm_create(struct vm *vm, u64 nvcpus, void *data, u64 pages);
 void vm_destroy(struct vm *vm);
 void *data_alloc(u64 pages);
 void vm_log(struct vm *vm, bool on);
+/* Radix tables of the guest's own: a process table of one 4K page. No vCPU has run yet. */
+void vm_own_tables(struct vm *vm, u64 process_table);
+/* A hashed page table instead, before the first vCPU runs. */
+void vm_hash(struct vm *vm);
 /* Without its data slot the guest's accesses become MMIO; the slot comes back at @data. */
 void vm_remove_data(struct vm *vm);
 void vm_set_data(struct vm *vm, void *data);
@@ -96,7 +100,7 @@ int other_core(void);
 bool same_core(int a, int b);
 
 extern const char guest_start[], guest_end[];
-extern const char g_fill[], g_pass[], g_watch[], g_hcalls[];
+extern const char g_fill[], g_pass[], g_watch[], g_hcalls[], g_remap[], g_look[];
 
 void vcpu_prepare(struct vcpu *vcpu, const char *program, const u64 args[6]);
 void vcpu_finish(struct vcpu *vcpu);
@@ -105,12 +109,14 @@ void vcpu_call(struct vcpu *vcpu, const char *program, const u64 args[6]);
 void vcpu_start(struct vcpu *vcpu, int cpu, const char *program, const u64 args[6]);
 void vcpu_join(struct vcpu *vcpu);
 
+u64 mbox_gpa(const struct vcpu *vcpu);
+
 /* The endless program g_pass over pages [first, first + count). */
 void pass_start(struct vcpu *vcpu, int cpu, u64 first, u64 count, u64 tlbiel_mask, u64 exit_mask);
 /* The endless program g_watch over page @page; watch_seen() is what it loaded last. */
 void watch_start(struct vcpu *vcpu, int cpu, u64 page);
 u64 watch_seen(struct vcpu *vcpu);
-/* Both programs: ask it to finish and wait. */
+/* All endless programs: ask it to finish and wait. */
 void pass_stop(struct vcpu *vcpu);
 u64 pass_now(struct vcpu *vcpu);
 void pass_wait(struct vcpu *vcpu, u64 pass);
@@ -134,11 +140,13 @@ void counts_read(const struct vm *vm, struct counts *c);
 
 /* A round: the host operation (timed and marked for the plugin) until the guest has been back. */
 struct round {
+	const struct vm *vm;
 	struct counts before;
 	u64 began;
 };
 
 void round_begin(const struct vm *vm, struct round *r);
+/* Around whatever invalidates memory of a guest that has run. */
 void op_begin(struct round *r);
 void op_end(struct round *r);
 void round_end(const struct vm *vm, struct round *r);
@@ -147,6 +155,21 @@ void round_end(const struct vm *vm, struct round *r);
 static inline void mark(u64 id)
 {
 	asm volatile("twi 0,%0,0x4b48" : : "r"(id) : "memory");
+}
+
+/* The sanitizer's markers (tests/tlbsan/README.md): what runs; all that was invalidated for @lpid has returned. */
+static inline void mark_name(const char *name)
+{
+	u64 letters = 0;
+
+	for (int i = 0; i < 7 && name[i]; i++)
+		letters |= (u64)name[i] << 8 * i;
+	mark(0x21 | letters << 8);
+}
+
+static inline void mark_returned(u64 lpid)
+{
+	mark(0x22 | lpid << 8);
 }
 
 void report_extra(const char *name, u64 value);
@@ -181,7 +204,7 @@ struct copy {
 void copy_init(const struct vm *vm, struct copy *c);
 void copy_all(const struct vm *vm, struct copy *c);
 /* Harvest and copy what is dirty. */
-void copy_harvest(struct vm *vm, struct copy *c);
+void copy_harvest(struct vm *vm, struct copy *c, struct round *r);
 void copy_harvested(const struct vm *vm, struct copy *c);
 bool copy_dirty(const struct copy *c, u64 page);
 void copy_compare(const struct vm *vm, const struct copy *c);
@@ -206,6 +229,14 @@ void pool_swap(struct pool *pool, u64 page, struct round *r);
 /* Nobody has written to the old page since. */
 void pool_expect_untouched(const struct pool *pool, u64 page);
 
+/* migrate.c: moves of a vCPU, counted */
+
+#define SIBLING_CPU 1	/* where a second vCPU stays in guest */
+void need_sibling_cpu(void);
+/* @seen: where it really is */
+void count_move(int from, int to, int seen);
+void report_moves(void);
+
 /* The workloads */
 
 void dirty_log(void);
@@ -214,8 +245,10 @@ void unmap(void);
 void unmap_single(void);
 void ping_pong(void);
 void migrate(void);
+void remap(void);
 void replace(void);
 void churn(void);
 void exit_cost(void);
+void hash(void);
 
 #endif
