@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # What people type. The module itself is described in Kbuild, the bench lives in scripts/.
 
-.PHONY: help modules clean-modules install demo check check-unit check-static check-packaging check-emulated clean distclean
+.PHONY: help modules clean-modules install demo check check-all check-unit check-static check-packaging \
+	check-emulated check-sanitized mutants clean distclean
 
 help:
 	@echo 'make modules KERNEL_SRC=<kernel headers> [ARCH= CROSS_COMPILE= CC= W=1]'
@@ -9,12 +10,16 @@ help:
 	@echo 'make install         on a POWER host: build and install with dkms'
 	@echo 'make demo [KERNEL=6.12] [MACHINE=powernv9]'
 	@echo '                     measure stock against the module in an emulated POWER host'
-	@echo 'make check           all tests below'
+	@echo 'make check           the tests below, within an hour; make check-all all of them, on every kernel and machine'
 	@echo 'make check-unit      the decisions of src/core and the parts of the bench, in user space'
 	@echo 'make check-static    sparse, all compiler warnings, checkpatch'
 	@echo 'make check-packaging make install in a ppc64el Debian 12, and with the dkms of Debian 13'
 	@echo 'make check-emulated [KERNELS="6.1 6.12 7.2"] [MACHINES="powernv9 powernv10"]'
 	@echo '                     scenarios on stock kernels in emulated POWER hosts'
+	@echo 'make check-sanitized [SANITIZED_KERNELS=6.12] [SANITIZED_MACHINES=powernv9]'
+	@echo '                     the same under the stale-TLB sanitizer (tests/tlbsan)'
+	@echo 'make mutants [MUTANTS="1 14"]'
+	@echo '                     every way to be wrong, and what notices it'
 	@echo 'make clean           remove what was built; make distclean also what was fetched'
 	@echo
 	@echo 'demo and check run as root on Debian 12 or 13, amd64 or ppc64el. Kernels: 6.1, 6.12,'
@@ -33,8 +38,15 @@ install:
 demo:
 	@scripts/demo
 
+# Of the mutants those that only the sanitizer can see, and those that a boot shows best.
+check: export MUTANTS ?= 1 8 9 14 24 25 26 27 28
 check:
-	@scripts/check unit static packaging emulated
+	@scripts/check unit static packaging emulated sanitized mutants
+
+check-all: export SANITIZED_KERNELS = $(or $(KERNELS),6.1 6.12 7.2)
+check-all: export SANITIZED_MACHINES = $(or $(MACHINES),powernv9 powernv10)
+check-all:
+	@scripts/check unit static packaging emulated sanitized mutants
 
 check-unit:
 	@scripts/check unit
@@ -47,6 +59,12 @@ check-packaging:
 
 check-emulated:
 	@scripts/check emulated
+
+check-sanitized:
+	@scripts/check sanitized
+
+mutants:
+	@scripts/check mutants
 
 clean:
 	@scripts/clean
