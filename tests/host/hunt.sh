@@ -5,22 +5,25 @@
 . /kht/workloads.sh
 . /kht/under-churn.sh
 
-# The guest is stopped while the hooks go: mostly between two discards, so that its core owes, and goes on without us.
-detach_in_debt() {
-	vmm unmap-single --variant idle --pages 4096 --rounds 1000 >/tmp/idle.out 2>&1 &
-	guest=$!
-	wait_for_guest
-	for turn in 1 2 3 4 5 6; do
-		kill -STOP $guest
-		module_set enabled 0
-		kill -CONT $guest
-		sleep 1
-		module_set enabled 1
-		sleep 1
+# Whether the guest has stopped itself, rather than ended.
+stopped() {
+	while kill -0 $guest; do
+		! grep -q '^State:.T' /proc/$guest/status || return 0
 	done
-	kill -0 $guest || kht_fail guest-data-beside-switching "$(tail -n 1 /tmp/idle.out)"
-	kill $guest
-	wait $guest
+	return 1
+}
+
+# The hooks go when the pages are unmapped and the guest has not been back: its core owes.
+detach_in_debt() {
+	vmm unmap-single --variant stopped --pages 128 --rounds 6 >/tmp/stopped.out 2>&1 &
+	guest=$!
+	for turn in 1 2 3; do
+		! stopped || module_set enabled 0
+		kill -CONT $guest
+		! stopped || module_set enabled 1
+		kill -CONT $guest
+	done
+	wait $guest || kht_fail guest-data-beside-switching "$(tail -n 1 /tmp/stopped.out)"
 }
 
 tag=module

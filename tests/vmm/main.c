@@ -21,7 +21,7 @@ static const struct workload {
 	{ "dirty-log",		dirty_log,	"idle running",			1024,	8 },
 	{ "log-toggle",		log_toggle,	"idle running",			1024,	4 },
 	{ "unmap",		unmap,		"idle running",			1024,	4 },
-	{ "unmap-single",	unmap_single,	"idle running",			1024,	4 },
+	{ "unmap-single",	unmap_single,	"idle running stopped",		1024,	4 },
 	{ "ping-pong",		ping_pong,	"idle",				6400,	1 },
 	{ "migrate",		migrate,	"kernel user sibling",		8,	1000 },
 	{ "remap",		remap,		"core sibling",			16,	200 },

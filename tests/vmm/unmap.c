@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* unmap, unmap-single, ping-pong: the host takes pages away, the guest gets new ones. */
+/*
+ * unmap, unmap-single, ping-pong: the host takes pages away, the guest gets new ones.
+ *   stopped  between the two the process stops itself, until it gets SIGCONT
+ */
+#include <signal.h>
 #include <sys/mman.h>
 
 #include "vmm.h"
@@ -36,6 +40,8 @@ static void unmap_rounds(void (*op)(struct vm *vm))
 		op_begin(&r);
 		op(&vm);
 		op_end(&r);
+		if (variant("stopped"))
+			raise(SIGSTOP);
 		runner_again(&vm);
 		/* New pages: the guest must find 0 in each. */
 		value += pages;
