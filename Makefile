@@ -8,7 +8,7 @@ help:
 	@echo 'make modules KERNEL_SRC=<kernel headers> [ARCH= CROSS_COMPILE= CC= W=1]'
 	@echo '                     build kvm-hv-tlb.ko here'
 	@echo 'make install         on a POWER host: build and install with dkms'
-	@echo 'make demo [KERNEL=6.12] [MACHINE=powernv9]'
+	@echo 'make demo [KERNEL=6.12] [MACHINE=powernv9] [GUEST=radix|nested]'
 	@echo '                     measure stock against the module in an emulated POWER host'
 	@echo 'make check           the tests below, within an hour; make check-all all of them, on every kernel and machine'
 	@echo 'make check-unit      the decisions of src/core and the parts of the bench, in user space'
@@ -39,7 +39,7 @@ demo:
 	@scripts/demo
 
 # Of the mutants those that only the sanitizer can see, and those that a boot shows best.
-check: export MUTANTS ?= 1 8 9 14 24 25 26 27 28
+check: export MUTANTS ?= 1 8 9 14 24 25 26 27 28 29 33
 check:
 	@scripts/check unit static packaging emulated sanitized mutants
 

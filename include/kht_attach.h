@@ -6,6 +6,7 @@
 #include <linux/types.h>
 
 struct seq_file;
+struct srcu_struct;
 
 /* src/attach/attach.c: the whole. Serialised by the caller. */
 int kht_attach(void);
@@ -19,13 +20,21 @@ unsigned long kht_symbol(const char *name);
 int kht_attach_entry(void);
 void kht_detach_entry(void);
 
-/* src/attach/hooks.c: early-return hooks */
-int kht_attach_hooks(const char **failed);
+/* src/attach/hooks.c: early-return hooks, with or without those of nested guests */
+int kht_attach_hooks(bool nested, const char **failed);
 void kht_detach_hooks(void);
 
 /* src/attach/ops.c: members of kvmppc_hv_ops */
 int kht_attach_ops(void);
 void kht_detach_ops(void);
 void kht_wait_for_ops(void);
+
+/* For src/attach/calls.c: what kht_wait_for_ops() waits for. */
+extern struct srcu_struct kht_inside;
+
+/* src/attach/calls.c: batches of functions that are no member */
+int kht_attach_calls(const char **failed);
+void kht_detach_calls(void);
+int kht_calls_missed(void);
 
 #endif

@@ -95,6 +95,12 @@ enum kht_mutant {
 	KHT_MUT_ONE_SET,		/* 26: a flush of the LPID does one congruence class */
 	KHT_MUT_KEEP_ERAT,		/* 27: a local flush leaves the thread's ERAT */
 	KHT_MUT_WRONG_LPID,		/* 28: a local flush leaves LPIDR as the host has it */
+	/* Of nested guests, in src/guest. */
+	KHT_MUT_L1_NUMBER,		/* 29: clearing rc flushes the LPID number the L1 chose */
+	KHT_MUT_RC_NOT_IN_SHADOW,	/* 30: rc is cleared in the guest's table only */
+	KHT_MUT_RC_PUT_BACK,		/* 31: a fault under way may set the rc just cleared */
+	KHT_MUT_NESTED_MOVE_IN_L1,	/* 32: a nested move is recorded in the L1's ledger */
+	KHT_MUT_FREED_IN_DEBT,		/* 33: a shadow's LPID is free again with debts open */
 };
 
 #ifndef KHT_MUTANT

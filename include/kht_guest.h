@@ -15,17 +15,33 @@
 
 #define KHT_BATCHERS	4	/* tasks that may have a batch open on one guest */
 
+struct kht_batcher {
+	struct task_struct *task;	/* NULL: the slot is free */
+	bool shadows;			/* absorbs what is invalidated in shadows too */
+};
+
+/*
+ * The translations of one LPID: of a guest (L1), or of one of its nested guests
+ * (L2), whose LPID is that of its shadow tables. A guest and its shadows are a
+ * family: they have one kvm, one mmu_lock, and share batches and counters.
+ */
 struct kht_domain {
 	struct kht_ledger *ledger;
 	raw_spinlock_t lock;		/* the ledger's */
 	struct kvm *kvm;
 	u32 lpid;
 	bool live;			/* every CPU has passed our entry hook since creation */
-	struct task_struct *batcher[KHT_BATCHERS];
-	struct kht_vcpu **vcpu;		/* by vcpu_idx, made at the first vcpu_load */
-	struct kht_stats stats;
-	struct list_head node;		/* all domains, under the domain mutex */
+	struct kht_stats *stats;	/* the guest's */
+	struct kht_domain *l1;		/* of a shadow: its guest's domain; else NULL */
+	struct list_head sibling;	/* of a shadow: in its guest's list, RCU */
 	struct rcu_head rcu;
+
+	/* Of a guest only. */
+	struct list_head shadows;	/* RCU; changed under the shadow lock */
+	struct kht_batcher batcher[KHT_BATCHERS];
+	struct kht_vcpu **vcpu;		/* by vcpu_idx, made at the first vcpu_load */
+	struct kht_stats counts;
+	struct list_head node;		/* all guests, under the domain mutex */
 	struct kht_files files;
 };
 
@@ -40,17 +56,23 @@ extern bool kht_deferring;
 /* True while vCPU moves are ours: the order of writes as above. */
 extern bool kht_moving;
 
+/* True while nested guests may have domains: their hooks are in place. */
+extern bool kht_nesting;
+
 /* src/guest/domain.c */
 int kht_domains_init(unsigned int log_entries);
 void kht_domains_exit(void);
 void kht_domains_open(void);
 void kht_domains_close(void);
+void kht_domains_free(void);
 void kht_domains_pay(void);
 void kht_cpu_arrives(unsigned int cpu);
+void kht_visit_guests(void (*fn)(struct kvm *kvm, void *arg), void *arg);	/* may sleep */
 
 void kht_on_vcpu_create(struct kvm_vcpu *vcpu);	/* may sleep */
 void kht_on_vm_destroy(struct kvm *kvm);	/* may sleep */
-void kht_adopt(struct kvm *kvm);		/* any context, preemption off */
+void kht_on_lpid_free(u32 lpid);		/* any context, preemption off */
+void kht_adopt(struct kvm_vcpu *vcpu);		/* any context, preemption off */
 
 #define KHT_NR_LPIDS	(1UL << 12)	/* POWER9 and later: LPIDR has 12 bits */
 
@@ -58,7 +80,8 @@ extern struct kht_domain __rcu *kht_domain_table[KHT_NR_LPIDS];
 
 /*
  * The domain of an LPID or NULL. A domain is freed a grace period after it left
- * the table: hooks run with preemption off, batches keep the guest alive.
+ * the table: hooks run with preemption off. A batch sleeps, but keeps its guest
+ * alive; when we detach from a living guest, its batches are waited for.
  */
 static inline struct kht_domain *kht_domain(u32 lpid)
 {
@@ -83,11 +106,36 @@ void kht_quadrant_end(void);
 /* src/guest/invalidate.c; preemption off. True: done, skip the kernel's broadcast. */
 bool kht_on_flush_page(u32 lpid, u64 gpa, u64 size);
 bool kht_on_flush_full(u32 lpid);
+void kht_on_free_tables(u32 lpid);		/* any context, preemption off */
+
+/*
+ * src/guest/nested.c; the caller holds kvm->mmu_lock. True: done, skip the
+ * kernel's kvmhv_update_nest_rmap_rc_list(), whose arguments these are.
+ */
+bool kht_on_update_rc(struct kvm *kvm, unsigned long *rmapp, unsigned long clr,
+		      unsigned long set, unsigned long hpa, unsigned long nbytes);
+
+/* Functions of the kernel that are not exported to us; src/attach finds them. */
+struct kht_audit_calls {
+	int (*access_vm)(struct mm_struct *mm, unsigned long addr, void *buf, int len,
+			 unsigned int gup_flags);
+	void (*put_nested)(struct kvm_nested_guest *gp);
+};
+
+struct seq_file;
+
+#define KHT_AUDIT_REPORT	4096	/* bytes; no report is longer */
+
+/* src/guest/audit.c; may sleep, no lock held. Without its calls (NULL) the auditor is off. */
+void kht_audit_use(const struct kht_audit_calls *calls);
+void kht_audit_guest(struct kvm *kvm);		/* findings go to the kernel's log */
+int kht_audit_show(struct seq_file *m);		/* all guests */
 
 /* src/guest/batch.c; same task from begin to end, may hold mmu_lock */
-struct kht_domain *kht_batch_begin(struct kvm *kvm);
+struct kht_domain *kht_batch_begin(struct kvm *kvm, bool shadows);
 void kht_batch_end(struct kht_domain *d);
-bool kht_batching(const struct kht_domain *d);
+void kht_batch_cover(struct kht_domain *d);	/* of this domain alone, now; any context */
+bool kht_batching(struct kht_domain *d);
 
 /* src/guest/move.c; preemption off */
 void kht_on_vcpu_move(struct kvm_vcpu *vcpu, int cpu);

@@ -121,10 +121,13 @@ static inline void kht_visit(struct kht_ledger *l, unsigned int cpu)
  * mark and broadcasts or interrupts us, or we see its generation and settle.
  * Without the fence the mark may still sit in the store queue while the old
  * generation is read, and both sides miss each other.
+ *
+ * Release: a vCPU that goes from its guest to a nested guest, or back, replaces
+ * one mark by another, and leaves the first as kht_leave() does.
  */
 static inline bool kht_arrive(struct kht_ledger *l, u64 *mark, u64 key, unsigned int cpu)
 {
-	kht_store(mark, key);
+	kht_store_release(mark, key);
 	if (!kht_visited(l, cpu))
 		kht_visit(l, cpu);
 	if (!kht_mutant(KHT_MUT_NO_ENTRY_FENCE))

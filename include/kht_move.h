@@ -36,6 +36,9 @@ struct kht_vcpu {
 	int ran_on;		/* CPU with an unfinished sequence, or -1 */
 	unsigned char credit;	/* returns to user space that still sync */
 	bool spent;		/* the sync since it last ran was paid by credit */
+	u32 l2_lpid;		/* shadow LPID of the nested guest it ran last, 0: none */
+	u32 l2_number;		/* what the L1 calls that nested guest */
+	u32 l2_vcpu;		/* which of its vCPUs: index of nested->prev_cpu[] */
 } kht_aligned;
 
 struct kht_move {

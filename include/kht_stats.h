@@ -25,6 +25,9 @@ enum kht_stat {
 	KHT_STAT_IPIS_SAVED,		/* waited interrupts stock would have sent */
 	KHT_STAT_BATCHES,		/* batches that ended with something to flush */
 	KHT_STAT_QUADRANT,		/* quadrant accesses guarded */
+	KHT_STAT_RC_CLEARED,		/* shadow entries of nested guests whose R or C was cleared */
+	KHT_STAT_RC_AUDITED,		/* shadow entries the auditor compared */
+	KHT_STAT_RC_FINDINGS,		/* what it found (src/guest/audit.c) */
 	KHT_STAT_STOCK,			/* invalidations left to stock behaviour */
 	KHT_NR_STATS
 };

@@ -1,4 +1,4 @@
-"""report.py KERNEL MACHINE CONSOLE-LOG OUTPUT
+"""report.py KERNEL MACHINE GUEST CONSOLE-LOG OUTPUT
 
 Turn the KHT-JSON lines of a demo's console log into report.json and print them as one table.
 """
@@ -21,6 +21,13 @@ def title(record):
     return f"{record['name']}, {variant}" if variant else record["name"]
 
 
+def figures(record):
+    """Nested guests have LPIDs of their own, whose broadcasts count too."""
+    found = {figure: record[figure] for figure in FIGURES}
+    found["broadcasts"] = record.get("all_broadcasts", found["broadcasts"])
+    return found
+
+
 def workloads(path):
     """One entry per workload, in the order they ran, with the figures of each tag."""
     found = {}
@@ -28,7 +35,7 @@ def workloads(path):
         if not record["ok"]:
             sys.exit(f"error: the workload '{title(record)}' ({record['tag']}) failed; see {path}.")
         entry = found.setdefault(title(record), {"name": title(record), "pages": record["pages"]})
-        entry[record["tag"]] = {figure: record[figure] for figure in FIGURES}
+        entry[record["tag"]] = figures(record)
     return [require_both(entry, path) for entry in found.values()]
 
 
@@ -60,14 +67,14 @@ def table(entries):
 
 
 def main():
-    kernel, machine, log, output = sys.argv[1:]
+    kernel, machine, guest, log, output = sys.argv[1:]
     entries = workloads(log)
     if not entries:
         sys.exit(f"error: the demo measured nothing; see {log}.")
     with open(output, "w", encoding="utf-8") as report:
-        json.dump({"kernel": kernel, "machine": machine, "guest": "radix", "workloads": entries}, report, indent=2)
+        json.dump({"kernel": kernel, "machine": machine, "guest": guest, "workloads": entries}, report, indent=2)
         report.write("\n")
-    print(f"\nLinux {kernel} on {machine}, radix guest; figures are per round of the host's operation.\n")
+    print(f"\nLinux {kernel} on {machine}, {guest} guest; figures are per round of the host's operation.\n")
     print(table(entries))
     print(f"\nwritten to {output}")
 

@@ -3,20 +3,23 @@
  * Getting in and out, as a whole. The order is the argument:
  *
  * in	1. hooks on the invalidations	they do nothing without a domain
+ *	   probes of nested calls	the same
  *	2. CPU hotplug			a CPU that arrives owes
  *	3. kvmppc_hv_ops		vcpu_put takes marks away
  *	4. entry tracepoint		marks are set from here on
  *	5. domains may be made
- *	6. kht_moving, kht_deferring	from here on decisions are ours
+ *	6. kht_moving, kht_deferring,	from here on decisions are ours
+ *	   kht_nesting
  *
  * out	6. decisions are stock's again; wait until nobody decides any more
  *	   every debt is paid while the entry hook still settles	(8)
  *	5. domains go
  *	4. ... 1. in reverse
  *
- * Each step that fails undoes those before it, with one exception: without the
- * hooks of step 1 invalidations stay stock's and moves are still ours. A
- * feature is on or off as a whole, and status says which and why.
+ * Each step that fails undoes those before it, except in step 1. Without its hooks
+ * invalidations stay stock's and moves are still ours; without those of nested
+ * guests, nested guests stay stock's; without the probes, what an L1 invalidates
+ * goes one by one. A feature is on or off as a whole, and status says which and why.
  */
 #include <linux/cpuhotplug.h>
 #include <linux/module.h>
@@ -30,6 +33,10 @@ static bool attached;
 static int hotplug_state;
 static char why_passive[128] = "not attached yet";
 static char why_no_defer[128];
+static char why_no_nested[128];
+static char why_no_calls[128];
+static char why_no_audit[128];
+static struct kht_audit_calls audit_calls;
 
 static int cpu_arrives(unsigned int cpu)
 {
@@ -64,17 +71,55 @@ static void forget_marks(void)
 		kht_leave(&kht_threads[cpu].guest);
 }
 
-static bool attach_hooks(void)
+/* Writes why @feature is off to @why, or nothing when @rc is 0. */
+static bool feature(const char *name, char why[128], int rc, const char *failed)
 {
-	const char *failed;
-	int rc = kht_attach_hooks(&failed);
-
-	why_no_defer[0] = 0;
+	why[0] = 0;
 	if (!rc)
 		return true;
-	snprintf(why_no_defer, sizeof(why_no_defer), "cannot hook %s (error %d)", failed, rc);
-	pr_warn("defer is off: %s\n", why_no_defer);
+	snprintf(why, 128, "cannot hook %s (error %d)", failed, rc);
+	pr_warn("%s: off, %s\n", name, why);
 	return false;
+}
+
+/* Returns whether invalidations are ours, and in @nested whether those of nested guests are. */
+static bool attach_hooks(bool *nested)
+{
+	const char *failed;
+
+	*nested = feature("nested", why_no_nested, kht_attach_hooks(true, &failed), failed);
+	why_no_defer[0] = 0;
+	if (!*nested && !feature("invalidations", why_no_defer, kht_attach_hooks(false, &failed), failed))
+		return false;
+	feature("nested calls", why_no_calls, kht_attach_calls(&failed), failed);
+	return true;
+}
+
+static void detach_hooks(void)
+{
+	kht_detach_calls();
+	kht_detach_hooks();
+}
+
+/* A function that no kernel exports, or NULL and @why. */
+static void *find_function(const char *name, char why[128])
+{
+	void *fn = (void *)kht_symbol(name);
+
+	if (!fn)
+		snprintf(why, 128, "this kernel has no %s()", name);
+	return fn;
+}
+
+static void attach_auditor(void)
+{
+	why_no_audit[0] = 0;
+	audit_calls.access_vm = find_function("access_remote_vm", why_no_audit);
+	audit_calls.put_nested = find_function("kvmhv_put_nested", why_no_audit);
+	if (!why_no_audit[0])
+		kht_audit_use(&audit_calls);
+	else
+		pr_warn("auditor: off, %s\n", why_no_audit);
 }
 
 static int attach_hotplug(void)
@@ -91,7 +136,7 @@ static int attach_hotplug(void)
 /* Returns 0 with at least vCPU moves ours, or an error and nothing attached. */
 int kht_attach(void)
 {
-	bool hooked;
+	bool hooked, nested;
 	int rc;
 
 	if (attached)
@@ -100,7 +145,7 @@ int kht_attach(void)
 	if (rc)
 		return rc;
 	forget_marks();
-	hooked = attach_hooks();
+	hooked = attach_hooks(&nested);
 	rc = attach_hotplug();
 	if (rc) {
 		stay_passive(rc, "no CPU hotplug state is free");
@@ -119,6 +164,8 @@ int kht_attach(void)
 	kht_domains_open();
 	WRITE_ONCE(kht_moving, true);
 	WRITE_ONCE(kht_deferring, hooked);
+	WRITE_ONCE(kht_nesting, nested);
+	attach_auditor();
 	attached = true;
 	pr_info("attached to %s\n", kvmppc_hv_ops->owner->name);
 	return 0;
@@ -127,7 +174,7 @@ unwrap:
 unplug:
 	cpuhp_remove_state_nocalls(hotplug_state);
 unhook:
-	kht_detach_hooks();
+	detach_hooks();
 	module_put(kvmppc_hv_ops->owner);
 	return rc;
 }
@@ -136,15 +183,19 @@ void kht_detach(void)
 {
 	if (!attached)
 		return;
+	kht_audit_use(NULL);
+	WRITE_ONCE(kht_nesting, false);
 	WRITE_ONCE(kht_moving, false);
 	WRITE_ONCE(kht_deferring, false);
 	kht_wait_for_ops();
 	kht_domains_pay();
 	kht_domains_close();
+	kht_wait_for_ops();
+	kht_domains_free();
 	kht_detach_entry();
 	kht_detach_ops();
 	cpuhp_remove_state_nocalls(hotplug_state);
-	kht_detach_hooks();
+	detach_hooks();
 	module_put(kvmppc_hv_ops->owner);
 	attached = false;
 	snprintf(why_passive, sizeof(why_passive), "disabled by the parameter enabled");
@@ -165,5 +216,9 @@ void kht_attach_status(struct seq_file *m)
 	show(m, "attached", attached, why_passive);
 	show(m, "invalidations", attached && kht_deferring, attached ? why_no_defer : why_passive);
 	show(m, "moves", attached && kht_moving, why_passive);
-	seq_printf(m, "tlb_sets: %u\n", kht_tlb_sets());
+	show(m, "nested", attached && kht_nesting, attached ? why_no_nested : why_passive);
+	show(m, "nested calls", attached && kht_deferring && !why_no_calls[0],
+	     attached ? why_no_calls : why_passive);
+	show(m, "auditor", attached && !why_no_audit[0], attached ? why_no_audit : why_passive);
+	seq_printf(m, "nested calls missed: %d\ntlb_sets: %u\n", kht_calls_missed(), kht_tlb_sets());
 }

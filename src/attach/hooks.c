@@ -25,6 +25,7 @@ typedef bool (*hook_fn)(struct pt_regs *regs);
 struct hook {
 	const char *name;
 	hook_fn handler;
+	bool nested;		/* nested guests need it, nothing else does */
 	unsigned long entry;	/* global entry point of the function */
 };
 
@@ -56,6 +57,24 @@ static bool on_quadrant(struct pt_regs *regs)
 	return true;
 }
 
+static bool on_update_rc(struct pt_regs *regs)
+{
+	return kht_on_update_rc((struct kvm *)regs->gpr[3], (unsigned long *)regs->gpr[4],
+				regs->gpr[5], regs->gpr[6], regs->gpr[7], regs->gpr[8]);
+}
+
+static bool on_lpid_free(struct pt_regs *regs)
+{
+	kht_on_lpid_free(regs->gpr[3]);
+	return false;
+}
+
+static bool on_free_tables(struct pt_regs *regs)
+{
+	kht_on_free_tables(regs->gpr[5]);
+	return false;
+}
+
 #define QUADRANT	"__kvmhv_copy_tofrom_guest_radix"
 
 /* The most frequent one first. */
@@ -64,6 +83,9 @@ static struct hook hooks[] = {
 	{ "radix__flush_pwc_lpid", on_flush_full },
 	{ "radix__flush_all_lpid", on_flush_full },
 	{ QUADRANT, on_quadrant },
+	{ "kvmhv_update_nest_rmap_rc_list", on_update_rc, .nested = true },
+	{ "kvmppc_free_pgtable_radix", on_free_tables, .nested = true },
+	{ "kvmppc_free_lpid", on_lpid_free, .nested = true },
 };
 
 /*
@@ -100,12 +122,15 @@ static void notrace callback(unsigned long ip, unsigned long parent_ip, struct f
 static struct ftrace_ops ops;
 static bool registered;
 
-static int choose_functions(const char **failed)
+static int choose_functions(bool nested, const char **failed)
 {
 	unsigned int i;
 	int rc;
 
 	for (i = 0; i < ARRAY_SIZE(hooks); i++) {
+		hooks[i].entry = 0;
+		if (hooks[i].nested && !nested)
+			continue;
 		*failed = hooks[i].name;
 		hooks[i].entry = kht_symbol(hooks[i].name);
 		if (!hooks[i].entry)
@@ -115,7 +140,7 @@ static int choose_functions(const char **failed)
 			return rc;
 	}
 	stock_quadrant = (quadrant_fn)kht_symbol(QUADRANT);
-	*failed = "the four functions, one of which a livepatch may hold";
+	*failed = "the functions, one of which a livepatch may hold";
 	return 0;
 }
 
@@ -123,7 +148,7 @@ static int choose_functions(const char **failed)
  * All or none. On failure *failed names the function that could not be hooked.
  * ftrace_free_filter() leaves stale pointers behind: ops starts afresh each time.
  */
-int kht_attach_hooks(const char **failed)
+int kht_attach_hooks(bool nested, const char **failed)
 {
 	int rc;
 
@@ -131,7 +156,7 @@ int kht_attach_hooks(const char **failed)
 		.func = callback,
 		.flags = FTRACE_OPS_FL_SAVE_REGS | FTRACE_OPS_FL_IPMODIFY | FTRACE_OPS_FL_RECURSION,
 	};
-	rc = choose_functions(failed);
+	rc = choose_functions(nested, failed);
 	if (!rc)
 		rc = register_ftrace_function(&ops);
 	if (rc)

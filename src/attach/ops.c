@@ -9,11 +9,12 @@
 #include "compat/kvm_ops.h"
 #include "kht_attach.h"
 #include "kht_guest.h"
+#include "kht_params.h"
 
 static struct kvmppc_ops stock;		/* what the members were */
 
 /* A wrapper that may sleep is inside; the others run with preemption off. */
-DEFINE_STATIC_SRCU(inside);
+DEFINE_SRCU(kht_inside);
 
 static void notrace our_vcpu_load(struct kvm_vcpu *vcpu, int cpu)
 {
@@ -31,60 +32,64 @@ static void notrace our_vcpu_put(struct kvm_vcpu *vcpu)
 
 static int our_vcpu_create(struct kvm_vcpu *vcpu)
 {
-	int idx = srcu_read_lock(&inside);
+	int idx = srcu_read_lock(&kht_inside);
 	int rc = stock.vcpu_create(vcpu);
 
 	if (!rc)
 		kht_on_vcpu_create(vcpu);
-	srcu_read_unlock(&inside, idx);
+	srcu_read_unlock(&kht_inside, idx);
 	return rc;
 }
 
 static void our_destroy_vm(struct kvm *kvm)
 {
-	int idx = srcu_read_lock(&inside);
+	int idx = srcu_read_lock(&kht_inside);
 
 	kht_on_vm_destroy(kvm);
 	stock.destroy_vm(kvm);
-	srcu_read_unlock(&inside, idx);
+	srcu_read_unlock(&kht_inside, idx);
 }
 
-/* Runs @call as one batch of @kvm. */
-#define BATCH(kvm, call) do {						\
-	int idx_ = srcu_read_lock(&inside);				\
-	struct kht_domain *d_ = kht_batch_begin(kvm);			\
+/* Runs @call as one batch of @kvm, with or without its shadows (kht_batch_begin()). */
+#define BATCH(kvm, shadows, call) do {						\
+	int idx_ = srcu_read_lock(&kht_inside);				\
+	struct kht_domain *d_ = kht_batch_begin(kvm, shadows);			\
 									\
 	call;								\
 	if (d_)								\
 		kht_batch_end(d_);					\
-	srcu_read_unlock(&inside, idx_);				\
+	srcu_read_unlock(&kht_inside, idx_);				\
 } while (0)
 
 static int our_get_dirty_log(struct kvm *kvm, struct kvm_dirty_log *log)
 {
+	int idx = srcu_read_lock(&kht_inside);
 	int rc;
 
-	BATCH(kvm, rc = stock.get_dirty_log(kvm, log));
+	BATCH(kvm, true, rc = stock.get_dirty_log(kvm, log));
+	if (READ_ONCE(kht_param_rc_audit))
+		kht_audit_guest(kvm);
+	srcu_read_unlock(&kht_inside, idx);
 	return rc;
 }
 
 static void our_flush_memslot(struct kvm *kvm, struct kvm_memory_slot *slot)
 {
-	BATCH(kvm, stock.flush_memslot(kvm, slot));
+	BATCH(kvm, false, stock.flush_memslot(kvm, slot));
 }
 
 static void our_commit_memory_region(struct kvm *kvm, struct kvm_memory_slot *old,
 				     const struct kvm_memory_slot *new,
 				     enum kvm_mr_change change)
 {
-	BATCH(kvm, stock.commit_memory_region(kvm, old, new, change));
+	BATCH(kvm, false, stock.commit_memory_region(kvm, old, new, change));
 }
 
 static bool our_unmap_gfn_range(struct kvm *kvm, struct kvm_gfn_range *range)
 {
 	bool rc;
 
-	BATCH(kvm, rc = stock.unmap_gfn_range(kvm, range));
+	BATCH(kvm, true, rc = stock.unmap_gfn_range(kvm, range));
 	return rc;
 }
 
@@ -94,7 +99,7 @@ static bool our_set_spte_gfn(struct kvm *kvm, struct kvm_gfn_range *range)
 {
 	bool rc;
 
-	BATCH(kvm, rc = stock.set_spte_gfn(kvm, range));
+	BATCH(kvm, true, rc = stock.set_spte_gfn(kvm, range));
 	return rc;
 }
 #endif
@@ -147,7 +152,7 @@ int kht_attach_ops(void)
 void kht_wait_for_ops(void)
 {
 	synchronize_rcu();
-	synchronize_srcu(&inside);
+	synchronize_srcu(&kht_inside);
 }
 
 void kht_detach_ops(void)

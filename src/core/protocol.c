@@ -97,6 +97,7 @@ void kht_absorb_page(struct kht_ledger *l, u64 page)
 	kht_unlock(l);
 }
 
+/* The same for the walk cache or the whole LPID. */
 void kht_absorb_full(struct kht_ledger *l)
 {
 	kht_lock(l);

@@ -10,6 +10,7 @@
  * finds a PTE already cleared by a batch in progress has nothing to flush
  * itself, yet its caller is about to free the page (invariant 7).
  */
+#include <linux/rculist.h>
 #include <linux/sched.h>
 #include "kht_env.h"
 #include "kht_guest.h"
@@ -17,29 +18,34 @@
 #include "kht_protocol.h"
 #include "kht_trace.h"
 
-static struct task_struct **slot_of(struct kht_domain *d, struct task_struct *task)
+static struct kht_batcher *slot_of(struct kht_domain *d, struct task_struct *task)
 {
 	int i;
 
 	for (i = 0; i < KHT_BATCHERS; i++)
-		if (READ_ONCE(d->batcher[i]) == task)
+		if (READ_ONCE(d->batcher[i].task) == task)
 			return &d->batcher[i];
 	return NULL;
 }
 
 /* Only the task itself fills and clears its slot, so no order is needed. */
-bool kht_batching(const struct kht_domain *d)
+bool kht_batching(struct kht_domain *d)
 {
-	return slot_of((struct kht_domain *)d, current);
+	struct kht_batcher *slot = slot_of(d->l1 ? d->l1 : d, current);
+
+	return slot && (!d->l1 || (slot->shadows && READ_ONCE(d->live)));
 }
 
-static bool claim(struct kht_domain *d)
+static bool claim(struct kht_domain *d, bool shadows)
 {
 	int i;
 
-	for (i = 0; i < KHT_BATCHERS; i++)
-		if (!cmpxchg(&d->batcher[i], NULL, current))
-			return true;
+	for (i = 0; i < KHT_BATCHERS; i++) {
+		if (cmpxchg(&d->batcher[i].task, NULL, current))
+			continue;
+		d->batcher[i].shadows = shadows;
+		return true;
+	}
 	return false;
 }
 
@@ -49,15 +55,20 @@ static bool claim(struct kht_domain *d)
  * task, the pages go as they would anyway, and the end still covers. So it does
  * while we detach: a batch begun earlier, by another task, may still be open,
  * and its pages are this caller's concern too (invariants 7 and 8).
+ *
+ * @shadows: absorb what is invalidated in the guest's shadows too. Not for a caller
+ * that unmaps pages and gives up mmu_lock before the batch ends: the L1's
+ * H_TLB_INVALIDATE would find no entry any more, and return to an L1 that then
+ * relies on it, while the flush is still to come.
  */
-struct kht_domain *kht_batch_begin(struct kvm *kvm)
+struct kht_domain *kht_batch_begin(struct kvm *kvm, bool shadows)
 {
 	struct kht_domain *d = kht_domain_of(kvm);
 
 	if (!d || !READ_ONCE(d->live) || !kvm_is_radix(kvm))
 		return NULL;
 	if (READ_ONCE(kht_deferring) && !kht_batching(d))
-		claim(d);
+		claim(d, shadows);
 	return d;
 }
 
@@ -65,26 +76,41 @@ static void count_cover(struct kht_domain *d, const struct kht_cover *c)
 {
 	u64 n = c->upto - c->from;
 
-	kht_count(&d->stats, KHT_STAT_BATCHES, 1);
-	kht_count(&d->stats, KHT_STAT_BROADCASTS, c->broadcasts);
-	kht_count(&d->stats, KHT_STAT_BROADCASTS_SAVED, n > c->broadcasts ? n - c->broadcasts : 0);
+	kht_count(d->stats, KHT_STAT_BATCHES, 1);
+	kht_count(d->stats, KHT_STAT_BROADCASTS, c->broadcasts);
+	kht_count(d->stats, KHT_STAT_BROADCASTS_SAVED, n > c->broadcasts ? n - c->broadcasts : 0);
 	trace_kht_cover(d->lpid, c->how, n, c->broadcasts);
+}
+
+/* Invariant 7: everything absorbed so far, by whomever. */
+void kht_batch_cover(struct kht_domain *d)
+{
+	struct kht_cover c = kht_cover(d->ledger, kht_threads, READ_ONCE(kht_param_batch_ceiling),
+				       READ_ONCE(kht_param_defer) && READ_ONCE(kht_deferring));
+
+	if (c.how != KHT_HOW_NONE)
+		count_cover(d, &c);
 }
 
 /*
  * An inner end closes the outer batch too: what the task still invalidates in
  * the outer call goes one by one, which is legal and rare. A batch that ends
  * while we detach leaves no debt (invariant 8).
+ *
+ * A shadow that has left the list has paid before, what the batch absorbed included
+ * (kht_on_lpid_free()).
  */
 void kht_batch_end(struct kht_domain *d)
 {
-	struct task_struct **slot = slot_of(d, current);
-	struct kht_cover c;
+	struct kht_batcher *slot = slot_of(d, current);
+	struct kht_domain *shadow;
 
 	if (slot)
-		WRITE_ONCE(*slot, NULL);
-	c = kht_cover(d->ledger, kht_threads, READ_ONCE(kht_param_batch_ceiling),
-		      READ_ONCE(kht_param_defer) && READ_ONCE(kht_deferring));
-	if (c.how != KHT_HOW_NONE)
-		count_cover(d, &c);
+		WRITE_ONCE(slot->task, NULL);
+	kht_batch_cover(d);
+	rcu_read_lock();
+	list_for_each_entry_rcu(shadow, &d->shadows, sibling)
+		if (READ_ONCE(shadow->live))
+			kht_batch_cover(shadow);
+	rcu_read_unlock();
 }

@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Domains: one per guest, found by LPID. A domain is made with the guest's
- * first vCPU, or adopted at its next guest entry if the guest is older than our
- * hooks; it goes with the guest, or when the hooks go.
+ * Domains: one per guest and one per nested guest, found by LPID. A guest's is
+ * made with its first vCPU, or adopted at its next guest entry if the guest is
+ * older than our hooks; it goes with the guest, or when the hooks go. A nested
+ * guest's is adopted at its first entry, since the kernel makes nested guests
+ * where we have no hook, and goes when its shadow LPID is free again.
  */
 #include <linux/cpu.h>
+#include <linux/idr.h>
 #include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
+#include <linux/rculist.h>
 #include <linux/slab.h>
 #include <linux/smp.h>
 #include <linux/wait.h>
@@ -20,10 +24,13 @@
 struct kht_thread *kht_threads;
 bool kht_deferring;
 bool kht_moving;
+bool kht_nesting;
 
 struct kht_domain __rcu *kht_domain_table[KHT_NR_LPIDS];
 static LIST_HEAD(domains);
-static DEFINE_MUTEX(domain_mutex);	/* domains, open; writers of the table */
+static LIST_HEAD(dismissed);		/* unpublished, but a batch may still be at work on them */
+static DEFINE_MUTEX(domain_mutex);	/* domains, open; who adds to the table or removes a guest */
+static DEFINE_RAW_SPINLOCK(shadow_lock);	/* lists of shadows; their entries in the table */
 static DECLARE_WAIT_QUEUE_HEAD(domain_gone);
 static bool open;			/* domains may be made */
 static unsigned int log_size;
@@ -58,24 +65,24 @@ static void free_domain_rcu(struct rcu_head *head)
 	free_domain(container_of(head, struct kht_domain, rcu));
 }
 
-static struct kht_domain *alloc_domain(struct kvm *kvm)
+static struct kht_domain *alloc_domain(struct kvm *kvm, u32 lpid)
 {
 	struct kht_domain *d = kzalloc(sizeof(*d), GFP_KERNEL);
 	void *mem;
 
 	if (!d)
 		return NULL;
-	d->kvm = kvm;
-	d->lpid = kvm->arch.lpid;
-	raw_spin_lock_init(&d->lock);
-	d->vcpu = kvcalloc(KVM_MAX_VCPUS, sizeof(*d->vcpu), GFP_KERNEL);
 	mem = kvzalloc(roundup_pow_of_two(kht_ledger_bytes(nr_cpu_ids, log_size)), GFP_KERNEL);
-	if (!d->vcpu || !mem) {
-		kvfree(mem);
+	if (!mem) {
 		free_domain(d);
 		return NULL;
 	}
-	d->ledger = kht_ledger_init(mem, d->lpid, nr_cpu_ids, log_size);
+	d->kvm = kvm;
+	d->lpid = lpid;
+	d->stats = &d->counts;
+	INIT_LIST_HEAD(&d->shadows);
+	raw_spin_lock_init(&d->lock);
+	d->ledger = kht_ledger_init(mem, lpid, nr_cpu_ids, log_size);
 	d->ledger->lock = &d->lock;
 	return d;
 }
@@ -88,19 +95,104 @@ static struct kht_domain *publish(struct kvm *kvm, bool live)
 	lockdep_assert_held(&domain_mutex);
 	if (!open || kvm->arch.lpid >= KHT_NR_LPIDS || kht_domain_of(kvm))
 		return NULL;
-	d = alloc_domain(kvm);
+	d = alloc_domain(kvm, kvm->arch.lpid);
 	if (!d)
 		return NULL;
+	d->vcpu = kvcalloc(KVM_MAX_VCPUS, sizeof(*d->vcpu), GFP_KERNEL);
+	if (!d->vcpu) {
+		free_domain(d);
+		return NULL;
+	}
 	d->live = live;
-	kht_files_add(&d->files, kvm->debugfs_dentry, &d->stats);
+	kht_files_add(&d->files, kvm->debugfs_dentry, d->stats);
 	list_add(&d->node, &domains);
 	rcu_assign_pointer(kht_domain_table[d->lpid], d);
 	return d;
 }
 
+/*
+ * The kernel takes a nested guest out of the tree under mmu_lock before it frees
+ * its LPID, which we see (kht_on_lpid_free()). So what is still in the tree, and
+ * published under the same lock, will be found there.
+ */
+static bool publish_existing(struct kht_domain *d, int number)
+{
+	struct kvm *kvm = d->kvm;
+	struct kvm_nested_guest *gp;
+	bool fits;
+
+	spin_lock(&kvm->mmu_lock);
+	gp = idr_find(&kvm->arch.kvm_nested_guest_idr, number);
+	fits = gp && gp->shadow_lpid == d->lpid && !kht_domain(d->lpid);
+	if (fits) {
+		raw_spin_lock(&shadow_lock);
+		list_add_rcu(&d->sibling, &d->l1->shadows);
+		rcu_assign_pointer(kht_domain_table[d->lpid], d);
+		raw_spin_unlock(&shadow_lock);
+	}
+	spin_unlock(&kvm->mmu_lock);
+	return fits;
+}
+
+/* @number: what the L1 calls its nested guest. NULL as in publish(). */
+static struct kht_domain *publish_shadow(struct kvm *kvm, u32 lpid, int number)
+{
+	struct kht_domain *l1 = kht_domain_of(kvm);
+	struct kht_domain *d;
+
+	lockdep_assert_held(&domain_mutex);
+	if (!open || !l1 || l1->kvm != kvm || lpid >= KHT_NR_LPIDS)
+		return NULL;
+	d = alloc_domain(kvm, lpid);
+	if (!d)
+		return NULL;
+	d->l1 = l1;
+	d->stats = l1->stats;
+	if (publish_existing(d, number))
+		return d;
+	free_domain(d);
+	return NULL;
+}
+
+static void unpublish_shadow(struct kht_domain *d)
+{
+	lockdep_assert_held(&shadow_lock);
+	RCU_INIT_POINTER(kht_domain_table[d->lpid], NULL);
+	list_del_rcu(&d->sibling);
+	call_rcu(&d->rcu, free_domain_rcu);
+}
+
+/*
+ * The kernel gives a shadow LPID back. It has flushed the whole LPID before, and we
+ * may have made a debt of that. The next owner has no domain before its first entry,
+ * so the debt is paid here (invariant 5). Nobody runs the nested guest any more, and
+ * nobody else frees its LPID. A guest's own LPID is no business of ours here:
+ * kht_on_vm_destroy().
+ */
+void kht_on_lpid_free(u32 lpid)
+{
+	struct kht_domain *d = kht_domain(lpid);
+
+	if (!d || !d->l1)
+		return;
+	if (!kht_mutant(KHT_MUT_FREED_IN_DEBT) && kht_pay_all(d->ledger))
+		kht_count(d->stats, KHT_STAT_BROADCASTS, 1);
+	raw_spin_lock(&shadow_lock);
+	if (kht_domain(lpid) == d)
+		unpublish_shadow(d);
+	raw_spin_unlock(&shadow_lock);
+}
+
+/* With its shadows, whose counters and batches are the guest's. */
 static void unpublish(struct kht_domain *d)
 {
+	struct kht_domain *shadow, *next;
+
 	lockdep_assert_held(&domain_mutex);
+	raw_spin_lock(&shadow_lock);
+	list_for_each_entry_safe(shadow, next, &d->shadows, sibling)
+		unpublish_shadow(shadow);
+	raw_spin_unlock(&shadow_lock);
 	RCU_INIT_POINTER(kht_domain_table[d->lpid], NULL);
 	list_del(&d->node);
 }
@@ -137,6 +229,12 @@ void kht_on_vm_destroy(struct kvm *kvm)
 struct adoption {
 	struct work_struct work;
 	struct kvm *kvm;	/* held; NULL when the slot is free */
+	u32 lpid;
+	/*
+	 * What the L1 calls its nested guest; 0: the guest itself. An L1 that uses 0,
+	 * which Linux does not, keeps stock behaviour for that nested guest.
+	 */
+	int number;
 };
 
 static DEFINE_PER_CPU(struct adoption, adoptions);
@@ -145,13 +243,24 @@ static void nothing(void *unused)
 {
 }
 
+/* A shadow may have gone meanwhile, but not come: that takes the mutex. */
+static void go_live(struct kht_domain *d, u32 lpid)
+{
+	lockdep_assert_held(&domain_mutex);
+	raw_spin_lock(&shadow_lock);
+	if (kht_domain(lpid) == d)
+		WRITE_ONCE(d->live, true);
+	raw_spin_unlock(&shadow_lock);
+}
+
 /*
  * A guest that entered before it had a domain is in no ledger. The interrupt
  * throws every CPU out of guest mode, or makes an entry under way abort, so
  * afterwards every thread in this guest has passed our hook with the domain in
  * place (invariant 8). A quadrant access is not ended by the interrupt, but it
  * runs with preemption off: the grace period waits for one that began without
- * the domain.
+ * the domain. Expedited: until it is over the guest has stock behaviour, and all
+ * CPUs have just been interrupted anyway, once in the life of a guest.
  */
 static void adopt(struct work_struct *work)
 {
@@ -160,11 +269,11 @@ static void adopt(struct work_struct *work)
 	struct kht_domain *d;
 
 	mutex_lock(&domain_mutex);
-	d = publish(kvm, false);
+	d = a->number ? publish_shadow(kvm, a->lpid, a->number) : publish(kvm, false);
 	if (d) {
 		on_each_cpu(nothing, NULL, 1);
-		synchronize_rcu();
-		WRITE_ONCE(d->live, true);
+		synchronize_rcu_expedited();
+		go_live(d, a->lpid);
 	}
 	mutex_unlock(&domain_mutex);
 	/* The slot is free again when the work is done with it: kht_adopt()'s acquire. */
@@ -172,15 +281,21 @@ static void adopt(struct work_struct *work)
 	kvm_put_kvm(kvm);
 }
 
-/* A busy slot is no loss: the guest will enter again. */
-void kht_adopt(struct kvm *kvm)
+/*
+ * The guest of @vcpu, or the nested guest it is about to run. A busy slot is no
+ * loss: the guest will enter again.
+ */
+void kht_adopt(struct kvm_vcpu *vcpu)
 {
 	struct adoption *a = this_cpu_ptr(&adoptions);
+	struct kvm_nested_guest *nested = vcpu->arch.nested;
 
 	/* Pairs with adopt()'s release. */
-	if (!READ_ONCE(open) || smp_load_acquire(&a->kvm) || !kvm_get_kvm_safe(kvm))
+	if (!READ_ONCE(open) || smp_load_acquire(&a->kvm) || !kvm_get_kvm_safe(vcpu->kvm))
 		return;
-	a->kvm = kvm;
+	a->kvm = vcpu->kvm;
+	a->lpid = nested ? nested->shadow_lpid : vcpu->kvm->arch.lpid;
+	a->number = nested ? nested->l1_lpid : 0;
 	schedule_work(&a->work);
 }
 
@@ -222,14 +337,14 @@ static void dismiss(struct kht_domain *d)
 	unpublish(d);
 	mutex_unlock(&domain_mutex);
 	kht_files_remove(&d->files);
-	call_rcu(&d->rcu, free_domain_rcu);
 	kvm_put_kvm(kvm);
 	mutex_lock(&domain_mutex);
+	list_add(&d->node, &dismissed);
 }
 
 /*
- * No domain is left on return. The hooks are still in place, kht_deferring is
- * false and kht_domains_pay() is done.
+ * No domain is found any more on return; kht_domains_free() ends them. The hooks
+ * are still in place, kht_deferring is false and kht_domains_pay() is done.
  */
 void kht_domains_close(void)
 {
@@ -245,39 +360,107 @@ void kht_domains_close(void)
 		flush_work(&per_cpu(adoptions, cpu).work);
 }
 
+/* After kht_domains_close(), when no batch that began before it is open any more. */
+void kht_domains_free(void)
+{
+	struct kht_domain *d, *next;
+
+	mutex_lock(&domain_mutex);
+	list_for_each_entry_safe(d, next, &dismissed, node)
+		free_domain(d);
+	INIT_LIST_HEAD(&dismissed);
+	mutex_unlock(&domain_mutex);
+}
+
+/* The guest with the lowest LPID from *@lpid on, held; or NULL. */
+static struct kvm *hold_guest(u32 *lpid)
+{
+	struct kvm *kvm = NULL;
+	struct kht_domain *d;
+
+	mutex_lock(&domain_mutex);
+	rcu_read_lock();
+	for (; *lpid < KHT_NR_LPIDS; ++*lpid) {
+		d = kht_domain(*lpid);
+		if (!d || d->l1 || !kvm_get_kvm_safe(d->kvm))
+			continue;
+		kvm = d->kvm;
+		break;
+	}
+	rcu_read_unlock();
+	mutex_unlock(&domain_mutex);
+	return kvm;
+}
+
+/*
+ * @fn may take its time, and may wait for the guest's VMM: each guest is held, no
+ * lock of ours is.
+ */
+void kht_visit_guests(void (*fn)(struct kvm *kvm, void *arg), void *arg)
+{
+	struct kvm *kvm;
+	u32 lpid;
+
+	for (lpid = 0; (kvm = hold_guest(&lpid)); lpid++) {
+		fn(kvm, arg);
+		kvm_put_kvm(kvm);
+	}
+}
+
 /* On every CPU, by interrupt: so none of them is in guest. */
 static void pay_process(void *domain)
 {
 	struct kht_domain *d = domain;
 
 	if (kht_pay_process(d->ledger, smp_processor_id()))
-		kht_count(&d->stats, KHT_STAT_PROCESS_FLUSHES, 1);
+		kht_count(d->stats, KHT_STAT_PROCESS_FLUSHES, 1);
+}
+
+static void stock_owes(cpumask_t *need_tlb_flush)
+{
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		if (!cpu_online(cpu))
+			cpumask_set_cpu(cpu, need_tlb_flush);
 }
 
 /*
  * The interrupt finds no CPU that is offline. Should one come back after us,
  * stock's own bits make it flush.
  */
-static void pay_offline(struct kht_domain *d)
+static void pay_offline(struct kvm *kvm)
 {
-	int cpu;
+	struct kvm_nested_guest *gp;
+	int number;
 
-	for_each_possible_cpu(cpu)
-		if (!cpu_online(cpu))
-			cpumask_set_cpu(cpu, &d->kvm->arch.need_tlb_flush);
+	stock_owes(&kvm->arch.need_tlb_flush);
+	spin_lock(&kvm->mmu_lock);
+	idr_for_each_entry(&kvm->arch.kvm_nested_guest_idr, gp, number)
+		stock_owes(&gp->need_tlb_flush);
+	spin_unlock(&kvm->mmu_lock);
+}
+
+static void pay(struct kht_domain *d)
+{
+	if (kht_pay_all(d->ledger))
+		kht_count(d->stats, KHT_STAT_BROADCASTS, 1);
+	on_each_cpu(pay_process, d, 1);
 }
 
 /* Invariant 8: nothing is owed, in either scope, when the hooks go. */
 void kht_domains_pay(void)
 {
-	struct kht_domain *d;
+	struct kht_domain *d, *shadow;
 
 	mutex_lock(&domain_mutex);
 	list_for_each_entry(d, &domains, node) {
-		if (kht_pay_all(d->ledger))
-			kht_count(&d->stats, KHT_STAT_BROADCASTS, 1);
-		on_each_cpu(pay_process, d, 1);
-		pay_offline(d);
+		pay(d);
+		pay_offline(d->kvm);
+		rcu_read_lock();
+		list_for_each_entry_rcu(shadow, &d->shadows, sibling)
+			pay(shadow);
+		rcu_read_unlock();
 	}
 	mutex_unlock(&domain_mutex);
 }
@@ -285,11 +468,16 @@ void kht_domains_pay(void)
 /* A CPU is about to come online with a TLB nobody vouches for (invariant 5). */
 void kht_cpu_arrives(unsigned int cpu)
 {
-	struct kht_domain *d;
+	struct kht_domain *d, *shadow;
 
 	mutex_lock(&domain_mutex);
-	list_for_each_entry(d, &domains, node)
+	list_for_each_entry(d, &domains, node) {
 		kht_thread_arrives(d->ledger, kht_core_of(cpu));
+		rcu_read_lock();
+		list_for_each_entry_rcu(shadow, &d->shadows, sibling)
+			kht_thread_arrives(shadow->ledger, kht_core_of(cpu));
+		rcu_read_unlock();
+	}
 	mutex_unlock(&domain_mutex);
 }
 

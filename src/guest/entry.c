@@ -10,36 +10,27 @@
 #include "kht_protocol.h"
 #include "kht_trace.h"
 
-/* The LPID that will be in LPIDR: with a nested guest its shadow's. */
-static u64 vcpu_key(struct kvm_vcpu *vcpu)
-{
-	struct kvm_nested_guest *nested = vcpu->arch.nested;
-	u32 lpid = nested ? nested->shadow_lpid : vcpu->kvm->arch.lpid;
-
-	return kht_key(lpid, vcpu->vcpu_id);
-}
-
 static void count_settle(struct kht_domain *d, const struct kht_debt *debt)
 {
-	kht_count(&d->stats, KHT_STAT_SETTLES, 1);
+	kht_count(d->stats, KHT_STAT_SETTLES, 1);
 	switch (debt->need) {
 	case KHT_FLUSH:
-		kht_count(&d->stats, KHT_STAT_LOCAL_FLUSHES, 1);
+		kht_count(d->stats, KHT_STAT_LOCAL_FLUSHES, 1);
 		if (debt->overflow)
-			kht_count(&d->stats, KHT_STAT_LOG_OVERFLOWS, 1);
+			kht_count(d->stats, KHT_STAT_LOG_OVERFLOWS, 1);
 		break;
 	case KHT_REPLAY:
-		kht_count(&d->stats, KHT_STAT_REPLAYS, 1);
-		kht_count(&d->stats, KHT_STAT_REPLAYED_PAGES, debt->pages);
+		kht_count(d->stats, KHT_STAT_REPLAYS, 1);
+		kht_count(d->stats, KHT_STAT_REPLAYED_PAGES, debt->pages);
 		break;
 	case KHT_SYNC:
-		kht_count(&d->stats, KHT_STAT_SYNCS, 1);
+		kht_count(d->stats, KHT_STAT_SYNCS, 1);
 		break;
 	case KHT_NOTHING:
 		break;
 	}
 	if (debt->process == KHT_FLUSH)
-		kht_count(&d->stats, KHT_STAT_PROCESS_FLUSHES, 1);
+		kht_count(d->stats, KHT_STAT_PROCESS_FLUSHES, 1);
 }
 
 static noinline void settle(struct kht_domain *d, struct kht_thread *t, unsigned int cpu)
@@ -50,12 +41,35 @@ static noinline void settle(struct kht_domain *d, struct kht_thread *t, unsigned
 	trace_kht_settle(d->lpid, cpu, &debt);
 }
 
-/* No domain (yet), or a nested guest: the mark is all there is to do. */
-static noinline void enter_unknown(struct kvm_vcpu *vcpu, struct kht_thread *t)
+/* No domain (yet): the mark is all there is to do. */
+static noinline void enter_unknown(struct kvm_vcpu *vcpu, struct kht_thread *t, u64 key)
 {
-	kht_store(&t->guest, vcpu_key(vcpu));
-	if (!vcpu->arch.nested)
-		kht_adopt(vcpu->kvm);
+	kht_store_release(&t->guest, key);
+	if (!vcpu->arch.nested || READ_ONCE(kht_nesting))
+		kht_adopt(vcpu);
+}
+
+/*
+ * The vCPU runs a nested guest: LPIDR will hold the shadow's LPID. What it runs is
+ * kept for the case that the vCPU moves (kht_on_vcpu_move()).
+ */
+static noinline void enter_nested(struct kvm_vcpu *vcpu, struct kht_thread *t, unsigned int cpu)
+{
+	struct kvm_nested_guest *nested = vcpu->arch.nested;
+	struct kht_domain *l1 = kht_domain_of(vcpu->kvm);
+	struct kht_domain *d = kht_domain(nested->shadow_lpid);
+	struct kht_vcpu *v = l1 ? l1->vcpu[vcpu->vcpu_idx] : NULL;
+	u64 key = kht_key(nested->shadow_lpid, vcpu->vcpu_id);
+
+	if (v) {
+		v->l2_lpid = nested->shadow_lpid;
+		v->l2_number = nested->l1_lpid;
+		v->l2_vcpu = vcpu->arch.nested_vcpu_id;
+	}
+	if (unlikely(!d))
+		return enter_unknown(vcpu, t, key);
+	if (kht_arrive(d->ledger, &t->guest, key, cpu))
+		settle(d, t, cpu);
 }
 
 /*
@@ -70,11 +84,13 @@ void notrace kht_on_guest_enter(void *unused, struct kvm_vcpu *vcpu)
 {
 	unsigned int cpu = smp_processor_id();
 	struct kht_thread *t = &kht_threads[cpu];
-	u64 key = vcpu_key(vcpu);
+	u64 key = kht_key(vcpu->kvm->arch.lpid, vcpu->vcpu_id);
 	struct kht_domain *d = kht_domain(kht_key_lpid(key));
 
+	if (unlikely(vcpu->arch.nested))
+		return enter_nested(vcpu, t, cpu);
 	if (unlikely(!d))
-		return enter_unknown(vcpu, t);
+		return enter_unknown(vcpu, t, key);
 	if (unlikely(kht_arrive(d->ledger, &t->guest, key, cpu)))
 		settle(d, t, cpu);
 }
@@ -95,7 +111,7 @@ bool kht_quadrant_begin(u32 lpid)
 
 	if (!d || kht_mutant(KHT_MUT_NO_QUADRANT_GUARD))
 		return false;
-	kht_count(&d->stats, KHT_STAT_QUADRANT, 1);
+	kht_count(d->stats, KHT_STAT_QUADRANT, 1);
 	if (kht_arrive(d->ledger, &t->quadrant, kht_key(lpid, 0), cpu))
 		settle(d, t, cpu);
 	return true;

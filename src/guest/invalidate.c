@@ -21,9 +21,9 @@ static bool ours(const struct kht_domain *d)
 static bool deferred(struct kht_domain *d, bool done, u64 page)
 {
 	if (done)
-		kht_count(&d->stats, KHT_STAT_BROADCASTS_SAVED, 1);
+		kht_count(d->stats, KHT_STAT_BROADCASTS_SAVED, 1);
 	else
-		kht_count(&d->stats, KHT_STAT_BROADCASTS, 1);
+		kht_count(d->stats, KHT_STAT_BROADCASTS, 1);
 	trace_kht_invalidate(d->lpid, page, done);
 	return done;
 }
@@ -41,7 +41,7 @@ static bool left_to_stock(struct kht_domain *d)
 {
 	if (ours(d) && kht_param_defer)
 		return false;
-	kht_count(&d->stats, KHT_STAT_STOCK, 1);
+	kht_count(d->stats, KHT_STAT_STOCK, 1);
 	return true;
 }
 
@@ -61,7 +61,11 @@ bool kht_on_flush_page(u32 lpid, u64 gpa, u64 size)
 	return deferred(d, kht_defer_page(d->ledger, kht_threads, page), page);
 }
 
-/* The page walk cache, or everything, of an LPID. */
+/*
+ * The page walk cache, or everything, of an LPID. In a batch it is done at once, with
+ * what the batch has absorbed: the kernel frees page-table pages around it, and
+ * that should not wait for the end.
+ */
 bool kht_on_flush_full(u32 lpid)
 {
 	struct kht_domain *d = domain_for(lpid);
@@ -70,9 +74,26 @@ bool kht_on_flush_full(u32 lpid)
 		return false;
 	if (kht_batching(d)) {
 		kht_absorb_full(d->ledger);
+		kht_batch_cover(d);
 		return true;
 	}
 	if (left_to_stock(d))
 		return false;
 	return deferred(d, kht_defer_full(d->ledger, kht_threads), 0);
+}
+
+/*
+ * The kernel is about to free the whole tree of a nested guest, under mmu_lock, and
+ * flushes after it has given up the lock. In between the entries are gone and
+ * the translations are not: a harvest or an unmap finds nothing to clear or flush,
+ * and its caller goes on, with a page that the L2 still stores to. So the flush
+ * that is to come is recorded before, and who ends an operation on the family
+ * meanwhile executes it (invariant 7).
+ */
+void kht_on_free_tables(u32 lpid)
+{
+	struct kht_domain *d = kht_domain(lpid);
+
+	if (d && d->l1 && ours(d))
+		kht_absorb_full(d->ledger);
 }

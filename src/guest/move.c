@@ -5,6 +5,7 @@
  * prev_cpu; having done the work we set prev_cpu, and it finds none.
  */
 #include <linux/cpumask.h>
+#include <linux/idr.h>
 #include <linux/slab.h>
 #include <linux/smp.h>
 #include "kht_guest.h"
@@ -75,19 +76,55 @@ static void count_move(struct kht_domain *d, const struct kht_move *m, u32 kicke
 {
 	bool synced = m->ipi < 0;
 
-	kht_count(&d->stats, KHT_STAT_MOVES, 1);
-	kht_count(&d->stats, KHT_STAT_IPIS_SENT, kicked + !synced);
+	kht_count(d->stats, KHT_STAT_MOVES, 1);
+	kht_count(d->stats, KHT_STAT_IPIS_SENT, kicked + !synced);
 	if (synced) {
-		kht_count(&d->stats, KHT_STAT_MOVES_SYNCED, 1);
-		kht_count(&d->stats, KHT_STAT_IPIS_SAVED, 1);
+		kht_count(d->stats, KHT_STAT_MOVES_SYNCED, 1);
+		kht_count(d->stats, KHT_STAT_IPIS_SAVED, 1);
 	}
+}
+
+/*
+ * So that the stock kernel finds no move at the next entry of the nested guest. It
+ * may have gone since the vCPU ran it, so it is looked up; should the lock not be
+ * free, stock finds the move and does its work again, which is legal. This runs
+ * in the scheduler's sched_in, where waiting for a lock that long would not do.
+ */
+static void hide_nested_move(struct kvm *kvm, const struct kht_vcpu *v, int prev, int cpu)
+{
+	struct kvm_nested_guest *gp;
+
+	if (!spin_trylock(&kvm->mmu_lock))
+		return;
+	gp = idr_find(&kvm->arch.kvm_nested_guest_idr, v->l2_number);
+	if (gp && gp->shadow_lpid == v->l2_lpid && gp->prev_cpu[v->l2_vcpu] == prev)
+		gp->prev_cpu[v->l2_vcpu] = cpu;
+	spin_unlock(&kvm->mmu_lock);
+}
+
+/*
+ * With the vCPU moves the nested guest that it runs, or ran last and will go on
+ * with: the core that was left owes for its LPID too. Its sequence for order is
+ * the vCPU's own. Returns how many CPUs were interrupted.
+ */
+static u32 move_nested(struct kht_domain *l1, const struct kht_vcpu *v, int prev, int cpu, bool debt)
+{
+	struct kht_domain *d = v->l2_lpid ? kht_domain(v->l2_lpid) : NULL;
+	u32 kicked = 0;
+
+	if (!d || d->l1 != l1 || !READ_ONCE(d->live))
+		return 0;
+	if (debt)
+		kicked = leave_core(kht_mutant(KHT_MUT_NESTED_MOVE_IN_L1) ? l1 : d, prev);
+	hide_nested_move(l1->kvm, v, prev, cpu);
+	return kicked;
 }
 
 /*
  * The CPUs we wait for need to be interrupted, so we must be able to take
  * interrupts ourselves: sched_in and the ioctls come with them enabled. Should
  * a kernel ever call us otherwise, the move is stock's (invariant 9), as are
- * those of nested guests and of guests without a domain.
+ * those of guests without a domain.
  */
 void kht_on_vcpu_move(struct kvm_vcpu *vcpu, int cpu)
 {
@@ -98,7 +135,7 @@ void kht_on_vcpu_move(struct kvm_vcpu *vcpu, int cpu)
 	struct kht_move m;
 	u32 kicked = 0;
 
-	if (!d || !READ_ONCE(d->live) || !kvm_is_radix(kvm) || vcpu->arch.nested)
+	if (!d || !READ_ONCE(d->live) || !kvm_is_radix(kvm))
 		return;
 	v = vcpu_state(d, vcpu);
 	if (!v || !READ_ONCE(kht_moving) || !READ_ONCE(kht_param_lazy_move) || irqs_disabled())
@@ -108,6 +145,7 @@ void kht_on_vcpu_move(struct kvm_vcpu *vcpu, int cpu)
 		return;
 	if (m.debt)
 		kicked = leave_core(d, prev);
+	kicked += move_nested(d, v, prev, cpu, m.debt);
 	if (m.ipi >= 0)
 		smp_call_function_single(m.ipi, complete_order, (void *)gtse(kvm), 1);
 	vcpu->arch.prev_cpu = cpu;

@@ -36,8 +36,9 @@ static int status_show(struct seq_file *m, void *unused)
 	mutex_lock(&attach_mutex);
 	kht_attach_status(m);
 	mutex_unlock(&attach_mutex);
-	seq_printf(m, "defer: %d\nlazy_move: %d\nbatch_ceiling: %u\nlog_entries: %u\n",
-		   kht_param_defer, kht_param_lazy_move, kht_param_batch_ceiling,
+	seq_printf(m, "defer: %d\nlazy_move: %d\nrc_sync: %d\nrc_audit: %d\n",
+		   kht_param_defer, kht_param_lazy_move, kht_param_rc_sync, kht_param_rc_audit);
+	seq_printf(m, "batch_ceiling: %u\nlog_entries: %u\n", kht_param_batch_ceiling,
 		   kht_param_log_entries);
 	if (KHT_MUTANT != KHT_MUT_NONE)
 		seq_printf(m, "mutant: %d (a negative control; never use it)\n", KHT_MUTANT);
@@ -45,12 +46,33 @@ static int status_show(struct seq_file *m, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(status);
 
+/* Each reading is one audit. */
+static int rc_audit_show(struct seq_file *m, void *unused)
+{
+	return kht_audit_show(m);
+}
+
+/* With a buffer for the longest report: should it not fit, seq_file would audit again. */
+static int rc_audit_open(struct inode *inode, struct file *file)
+{
+	return single_open_size(file, rc_audit_show, NULL, KHT_AUDIT_REPORT);
+}
+
+static const struct file_operations rc_audit_fops = {
+	.owner = THIS_MODULE,
+	.open = rc_audit_open,
+	.read = seq_read,
+	.llseek = seq_lseek,
+	.release = single_release,
+};
+
 static void make_files(void)
 {
 	struct dentry *kvm = debugfs_lookup("kvm", NULL);
 
 	dir = debugfs_create_dir("kvm_hv_tlb", NULL);
 	debugfs_create_file("status", 0400, dir, NULL, &status_fops);
+	debugfs_create_file("rc_audit", 0400, dir, NULL, &rc_audit_fops);
 	kht_files_add(&total_files, kvm, &kht_totals);
 	dput(kvm);
 }

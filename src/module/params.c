@@ -10,6 +10,8 @@
 bool kht_param_enabled = true;
 bool kht_param_defer = true;
 bool kht_param_lazy_move = true;
+bool kht_param_rc_sync = true;
+bool kht_param_rc_audit;
 unsigned int kht_param_batch_ceiling = 64;
 unsigned int kht_param_log_entries = 64;
 
@@ -70,6 +72,14 @@ MODULE_PARM_DESC(defer, "record invalidations of a guest that nobody runs and se
 module_param_cb(lazy_move, &switch_ops, &kht_param_lazy_move, 0600);
 __MODULE_PARM_TYPE(lazy_move, "bool");
 MODULE_PARM_DESC(lazy_move, "move vCPUs without waiting for an interrupt (default 1)");
+
+module_param_cb(rc_sync, &switch_ops, &kht_param_rc_sync, 0600);
+__MODULE_PARM_TYPE(rc_sync, "bool");
+MODULE_PARM_DESC(rc_sync, "keep the referenced and changed bits of nested guests' shadow tables in step, and flush the LPID they belong to; 0: as the kernel does (default 1)");
+
+module_param_cb(rc_audit, &switch_ops, &kht_param_rc_audit, 0600);
+__MODULE_PARM_TYPE(rc_audit, "bool");
+MODULE_PARM_DESC(rc_audit, "after each harvest of a guest's dirty log, compare all shadow tables of its nested guests with the two tables they are made of; findings go to the log and to tlb_rc_findings (default 0)");
 
 module_param_cb(batch_ceiling, &pages_ops, &kht_param_batch_ceiling, 0600);
 __MODULE_PARM_TYPE(batch_ceiling, "uint");

@@ -25,6 +25,9 @@ static const char * const names[KHT_NR_STATS] = {
 	[KHT_STAT_IPIS_SAVED] = "tlb_ipis_saved",
 	[KHT_STAT_BATCHES] = "tlb_batches",
 	[KHT_STAT_QUADRANT] = "tlb_quadrant",
+	[KHT_STAT_RC_CLEARED] = "tlb_rc_cleared",
+	[KHT_STAT_RC_AUDITED] = "tlb_rc_audited",
+	[KHT_STAT_RC_FINDINGS] = "tlb_rc_findings",
 	[KHT_STAT_STOCK] = "tlb_stock",
 };
 

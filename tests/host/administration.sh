@@ -3,7 +3,7 @@
 
 COUNTERS="tlb_broadcasts tlb_broadcasts_saved tlb_local_flushes tlb_replays tlb_replayed_pages
 	tlb_log_overflows tlb_syncs tlb_settles tlb_moves tlb_moves_synced tlb_ipis_sent tlb_ipis_saved
-	tlb_stock tlb_batches tlb_quadrant"
+	tlb_stock tlb_batches tlb_quadrant tlb_rc_cleared tlb_rc_audited tlb_rc_findings"
 
 counters_are_numbers() {
 	# Without a guest the pattern stays as it is and its files are missing.
@@ -18,7 +18,7 @@ counters_are_numbers() {
 }
 
 status_is_readable() {
-	for feature in attached invalidations moves; do
+	for feature in attached invalidations moves nested "nested calls" auditor; do
 		grep -Eq "^$feature: on" "$STATUS" || { echo "$STATUS does not say that $feature is on"; return 1; }
 	done
 }
@@ -52,6 +52,11 @@ tunables() {
 	with defer 0 run module dirty-log --variant idle --rounds 2
 	expect defer-off-broadcasts broadcasts -ge 1
 	expect defer-off-still-batches broadcasts -le "$FEW"
+	# As the stock kernel does it: the sanitizer would say so.
+	if ! sanitized; then
+		with rc_sync 0 run module nested --variant dirty-log --pages 32 --rounds 1
+		expect rc-sync-off-flushes-the-lpid-stock-flushes wrong_broadcasts -ge 1
+	fi
 	with lazy_move 0 run module migrate --variant user --rounds 100
 	expect lazy-move-off-waits-for-ipis-as-stock ipis_per_move_x1000 -ge 1000
 }

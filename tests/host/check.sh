@@ -7,11 +7,16 @@ CHURN_SECONDS=${1:-10}
 . /kht/figures.sh
 . /kht/under-churn.sh
 . /kht/administration.sh
+. /kht/nested-figures.sh
+. /kht/audits.sh
 
 stock_figures
+sanitized || nested_stock
 kht_check module-loads module_load || kht_end
 status_and_counters
 module_figures
+nested_module
+audits
 tunables
 switching
 two_guests

@@ -1,9 +1,9 @@
 # shellcheck shell=sh disable=SC1091
-# Every workload with the kernel as it was booted, then with the module.
+# demo.sh [radix|nested]: every workload with the kernel as it was booted, then with the module.
 . /kht/lib.sh
 . /kht/workloads.sh
 
-measure() {
+measure_radix() {
 	run "$1" dirty-log --variant idle --rounds 6
 	run "$1" dirty-log --variant running --rounds 4
 	run "$1" log-toggle --variant idle --rounds 2
@@ -20,9 +20,18 @@ measure() {
 	run "$1" churn --vcpus 4 --seconds 1
 }
 
-measure stock
+measure_nested() {
+	run "$1" nested --variant dirty-log --pages 256 --rounds 4
+	run "$1" nested --variant running --pages 128 --rounds 4
+	run "$1" nested --variant invalidate --pages 48 --rounds 4
+	run "$1" nested --variant move --pages 8 --rounds 100
+	run "$1" nested --variant shared --pages 8 --rounds 50
+}
+
+guest=${1:-radix}
+"measure_$guest" stock
 if module_load; then
-	measure module
+	"measure_$guest" module
 else
 	kht_fail demo "kvm-hv-tlb.ko does not load on this kernel; dmesg says why"
 fi

@@ -4,6 +4,7 @@
 . /kht/lib.sh
 . /kht/workloads.sh
 . /kht/under-churn.sh
+. /kht/nested-figures.sh
 
 # Whether the guest has stopped itself, rather than ended.
 stopped() {
@@ -51,7 +52,15 @@ run $tag hash
 run $tag migrate --variant sibling --rounds 40
 run $tag churn --vcpus 4 --seconds 6 --seed 7
 
+run $tag nested --variant invalidate --pages 48 --rounds 2
+run $tag nested --variant shared --pages 8 --rounds 20
+run $tag nested --variant destroy --pages 4 --rounds 12
+
 if [ $tag = module ]; then
+	# Not with stock, which flushes a nested guest by the wrong LPID: tests/tlbsan/stock-hazards.
+	run module nested --variant dirty-log --pages 32 --rounds 2
+	run module nested --variant running --pages 32 --rounds 2
+	nested_moves
 	detach_in_debt
 	module_unload
 	load_unload 5

@@ -30,6 +30,9 @@ kht_check() {
 # kht_end: a scenario's last line; its status tells the bench.
 kht_end() { exit "$KHT_FAILED"; }
 
+# Does the sanitizer (tests/tlbsan) watch? What a stock kernel does wrong is then better left out.
+sanitized() { grep -q 'kht\.sanitize=' /proc/cmdline; }
+
 guests_left() { find /sys/kernel/debug/kvm -maxdepth 1 -name '[0-9]*-[0-9]*' | grep -c .; }
 
 # Until the guest that was just started in the background has vCPUs.

@@ -153,6 +153,19 @@ static bool is_broadcast(const char *line, const struct vm *vm)
 	return lpid == vm->lpid || (!lpid && !field(line, "prs:"));
 }
 
+static bool is_of_partition(const char *line, const struct vm *vm)
+{
+	return !field(line, "local:") && !field(line, "prs:") &&
+	       (vm->lpid == ANY_LPID || field(line, "lpid:") == vm->lpid);
+}
+
+u64 counts_broadcasts(u64 lpid)
+{
+	const struct vm named = { .lpid = lpid };
+
+	return hist_sum(TLBIE, is_of_partition, &named);
+}
+
 static bool is_local(const char *line, const struct vm *vm)
 {
 	return field(line, "local:") && field(line, "lpid:") == vm->lpid;

@@ -15,7 +15,7 @@
 	.section .rodata
 	.balign	8
 	.machine "power9"
-	.globl	guest_start, guest_end, g_fill, g_pass, g_watch, g_hcalls, g_remap, g_look
+	.globl	guest_start, guest_end, g_fill, g_pass, g_watch, g_hcalls, g_remap, g_look, g_hcall, g_nested, g_done
 
 guest_start:
 	.irp	vec, 0x100, 0x180, 0x200, 0x280, 0x300, 0x380, 0x400, 0x480, \
@@ -42,6 +42,7 @@ wrong:	mr	%r4,%r20
 	sc	1
 	b	.
 
+g_done:
 done:	li	%r3,0
 	ori	%r3,%r3,HC_DONE
 	sc	1
@@ -140,6 +141,45 @@ g_hcalls:
 	addi	%r16,%r16,-1
 	cmpdi	%r16,0
 	bne	1b
+	b	done
+
+/*
+ * g_hcall(block): the hcall and its arguments are the first words of the block, the
+ * next one gets the result.
+ */
+g_hcall:
+	mr	%r14,%r3
+	ld	%r3,0(%r14)
+	ld	%r4,8(%r14)
+	ld	%r5,16(%r14)
+	ld	%r6,24(%r14)
+	ld	%r7,32(%r14)
+	ld	%r8,40(%r14)
+	ld	%r9,48(%r14)
+	sc	1
+	std	%r3,56(%r14)
+	b	done
+
+/*
+ * g_nested(state, regs), the hypervisor in a guest: runs an L2 until a trap, which
+ * the VMM gets and decides about; 0 from it: go on.
+ */
+g_nested:
+	mr	%r14,%r3
+	mr	%r15,%r4
+1:	li	%r3,0
+	ori	%r3,%r3,H_ENTER_NESTED
+	mr	%r4,%r14
+	mr	%r5,%r15
+	sc	1
+	cmpdi	%r3,0
+	beq	1b
+	mr	%r4,%r3
+	li	%r3,0
+	ori	%r3,%r3,HC_NOP
+	sc	1
+	cmpdi	%r3,0
+	beq	1b
 	b	done
 
 	/*

@@ -10,6 +10,7 @@
 #define HC_PANIC	0xf10c	/* r4 vector, r5 SRR0, r6 SRR1 */
 
 #define H_PROD		0xe4	/* PAPR; the kernel handles it */
+#define H_ENTER_NESTED	0xf804	/* r4 state and r5 registers of the L2; returns its trap */
 
 /* A page of g_remap's own page tables: the real addresses of its two halves differ in this bit. */
 #define GUEST_PAGE	0x1000

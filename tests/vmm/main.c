@@ -28,6 +28,7 @@ static const struct workload {
 	{ "replace",		replace,	"copy mmap slot",		4,	400 },
 	{ "churn",		churn,		"vcpus",			256,	1 },
 	{ "hash",		hash,		"idle",				8,	20 },
+	{ "nested",		nested,		"bits dirty-log running refault age invalidate move shared destroy",	256,	8 },
 	{ "exit-cost",		exit_cost,	"idle",				1,	12 },
 };
 

@@ -71,7 +71,7 @@ void report_moves(void)
 	report_extra("moves_seen", moves_seen);
 }
 
-static void move_other(struct vcpu *vcpu, struct round *r)
+void move_other(struct vcpu *vcpu, struct round *r)
 {
 	int to = next_cpu(at_cpu);
 	cpu_set_t set;
@@ -90,7 +90,7 @@ static void move_other(struct vcpu *vcpu, struct round *r)
 	at_cpu = to;
 }
 
-static void move_self(struct vcpu *vcpu)
+void move_self(struct vcpu *vcpu)
 {
 	int to = next_cpu(at_cpu);
 

@@ -15,7 +15,6 @@
 #include "vmm.h"
 
 #define VM_PPC_HV	1	/* KVM_CREATE_VM's type for KVM-HV */
-#define SYSTEM_SIZE	0x20000
 #define MBOX_GPA	0x10000
 #define MBOX_SIZE	0x100
 #define GUEST_MSR	(1ULL << 63 | 1ULL << 12 | 1)	/* SF, ME, LE */

@@ -46,6 +46,7 @@ u64 now_ns(void);
 
 /* vm.c: a real-mode guest with its programs at 0 and the data at DATA_GPA */
 
+#define SYSTEM_SIZE	0x20000
 #define DATA_GPA	0x10000000ULL
 #define DATA_SLOT	1
 
@@ -63,6 +64,7 @@ struct vcpu {
 	/* Called in the vCPU's thread: at HC_NOP, and for an access outside all slots. */
 	void (*on_nop)(struct vcpu *vcpu);
 	void (*on_mmio)(struct vcpu *vcpu, u64 gpa, void *bytes, u64 count, bool store);
+	void (*l2_on_nop)(struct vcpu *vcpu);	/* HC_NOP of a nested guest (nested-l1.c) */
 };
 
 struct vm {
@@ -100,7 +102,7 @@ int other_core(void);
 bool same_core(int a, int b);
 
 extern const char guest_start[], guest_end[];
-extern const char g_fill[], g_pass[], g_watch[], g_hcalls[], g_remap[], g_look[];
+extern const char g_fill[], g_pass[], g_watch[], g_hcalls[], g_remap[], g_look[], g_hcall[], g_nested[], g_done[];
 
 void vcpu_prepare(struct vcpu *vcpu, const char *program, const u64 args[6]);
 void vcpu_finish(struct vcpu *vcpu);
@@ -137,6 +139,9 @@ struct counts {
 void counts_setup(void);
 u64 counts_newest_lpid(void);
 void counts_read(const struct vm *vm, struct counts *c);
+/* Partition-scoped broadcasts that name @lpid, since the kernel booted. */
+#define ANY_LPID (~0ULL)
+u64 counts_broadcasts(u64 lpid);
 
 /* A round: the host operation (timed and marked for the plugin) until the guest has been back. */
 struct round {
@@ -236,6 +241,9 @@ void need_sibling_cpu(void);
 /* @seen: where it really is */
 void count_move(int from, int to, int seen);
 void report_moves(void);
+/* To the next CPU: from another thread, until the vCPU has run there; in its own thread. */
+void move_other(struct vcpu *vcpu, struct round *r);
+void move_self(struct vcpu *vcpu);
 
 /* The workloads */
 
@@ -250,5 +258,6 @@ void replace(void);
 void churn(void);
 void exit_cost(void);
 void hash(void);
+void nested(void);
 
 #endif
