@@ -23,9 +23,7 @@ measure_radix() {
 measure_nested() {
 	run "$1" nested --variant dirty-log --pages 256 --rounds 4
 	run "$1" nested --variant running --pages 128 --rounds 4
-	run "$1" nested --variant invalidate --pages 48 --rounds 4
 	run "$1" nested --variant move --pages 8 --rounds 100
-	run "$1" nested --variant shared --pages 8 --rounds 50
 }
 
 guest=${1:-radix}

@@ -59,6 +59,7 @@ nested_stock() {
 	fi
 	nested_case stock invalidate --pages 48 --rounds 4
 	expect nested-stock-range-broadcasts-every-page range_broadcasts -eq $((8 * PER_PAGE))
+	expect nested-stock-running-range-does-too range_running -ge $((8 * PER_PAGE))
 	nested_case stock move --pages 8 --rounds 200
 	stock_nested_ipis=$(figure waited_ipis)
 	nested_case stock shared --pages 8 --rounds 50
@@ -87,11 +88,18 @@ nested_module() {
 	run module nested --variant refault --pages 64 --rounds $NESTED_REFAULTS
 	expect nested-refault-loses-no-store lost_stores -eq 0
 	if nested_age module; then
-		expect nested-ageing-names-no-number-of-l1 wrong_broadcasts -eq 0
+		expect nested-ageing-flushes-nothing all_broadcasts -eq 0
 	fi
 	nested_case module invalidate --pages 48 --rounds 4
 	expect nested-invalidate-names-no-number-of-l1 wrong_broadcasts -eq 0
-	expect nested-range-is-at-parity range_broadcasts -le $((8 * PER_PAGE))
+	expect nested-idle-page-broadcasts-nothing one_page_broadcasts -eq 0
+	expect nested-idle-range-broadcasts-nothing range_broadcasts -eq 0
+	expect nested-idle-lpid-broadcasts-nothing translations_broadcasts -eq 0
+	expect nested-running-range-is-at-parity range_running -le $((8 * PER_PAGE))
+	module_set batch_ceiling 0
+	nested_case module invalidate --pages 48 --rounds 4
+	expect nested-running-range-is-one-flush range_running -le "$PER_PAGE"
+	module_set batch_ceiling 64
 	nested_moves
 	expect nested-move-reaches-every-cpu moves_seen -eq 200
 	[ -z "$stock_nested_ipis" ] ||
