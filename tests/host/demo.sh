@@ -22,7 +22,7 @@ measure_radix() {
 
 measure_nested() {
 	run "$1" nested --variant dirty-log --pages 256 --rounds 4
-	run "$1" nested --variant running --pages 128 --rounds 4
+	run "$1" nested --variant refault --pages 64 --rounds 100
 	run "$1" nested --variant move --pages 8 --rounds 100
 }
 
