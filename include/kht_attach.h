@@ -20,9 +20,17 @@ unsigned long kht_symbol(const char *name);
 int kht_attach_entry(void);
 void kht_detach_entry(void);
 
-/* src/attach/hooks.c: early-return hooks, with or without those of nested guests */
-int kht_attach_hooks(bool nested, const char **failed);
-void kht_detach_hooks(void);
+/*
+ * A guest may run guests of its own from now on: hooks what only those need, once,
+ * so that a host without them does not pay for it. The caller is in kht_inside.
+ */
+void kht_need_nested(void);
+
+/* src/attach/hooks.c: early-return hooks */
+enum kht_hooks { KHT_HOOKS_INVALIDATIONS, KHT_HOOKS_NESTED };
+
+int kht_attach_hooks(enum kht_hooks which, const char **failed);
+void kht_detach_hooks(enum kht_hooks which);
 
 /* src/attach/ops.c: members of kvmppc_hv_ops */
 int kht_attach_ops(void);

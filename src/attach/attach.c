@@ -3,26 +3,27 @@
  * Getting in and out, as a whole. The order is the argument:
  *
  * in	1. hooks on the invalidations	they do nothing without a domain
- *	   probes of nested calls	the same
  *	2. CPU hotplug			a CPU that arrives owes
  *	3. kvmppc_hv_ops		vcpu_put takes marks away
  *	4. entry tracepoint		marks are set from here on
  *	5. domains may be made
- *	6. kht_moving, kht_deferring,	from here on decisions are ours
- *	   kht_nesting
+ *	6. kht_moving, kht_deferring	from here on decisions are ours
+ *	7. when a guest may have guests	of its own: hooks for those, probes of
+ *	   their L1's calls; kht_nesting
  *
- * out	6. decisions are stock's again; wait until nobody decides any more
+ * out	7. 6. decisions are stock's again; wait until nobody decides any more
  *	   every debt is paid while the entry hook still settles	(8)
  *	5. domains go
- *	4. ... 1. in reverse
+ *	4. ... 1. in reverse, the hooks of 7 with those of 1
  *
- * Each step that fails undoes those before it, except in step 1. Without its hooks
- * invalidations stay stock's and moves are still ours; without those of nested
- * guests, nested guests stay stock's; without the probes, what an L1 invalidates
- * goes one by one. A feature is on or off as a whole, and status says which and why.
+ * Each step that fails undoes those before it, except steps 1 and 7. Without the
+ * hooks of 1 invalidations stay stock's and moves are still ours; without those
+ * of 7 nested guests stay stock's; without its probes what an L1 invalidates goes
+ * one by one. A feature is on or off as a whole, and status says which and why.
  */
 #include <linux/cpuhotplug.h>
 #include <linux/module.h>
+#include <linux/mutex.h>
 #include <linux/seq_file.h>
 #include <asm/kvm_ppc.h>
 #include "kht_attach.h"
@@ -35,6 +36,8 @@ static char why_passive[128] = "not attached yet";
 static char why_no_defer[128];
 static char why_no_nested[128];
 static char why_no_calls[128];
+static DEFINE_MUTEX(nested_mutex);	/* attach_nested(); kht_deferring against it */
+static bool nested_tried;		/* since we are attached */
 static char why_no_audit[128];
 static struct kht_audit_calls audit_calls;
 
@@ -82,23 +85,55 @@ static bool feature(const char *name, char why[128], int rc, const char *failed)
 	return false;
 }
 
-/* Returns whether invalidations are ours, and in @nested whether those of nested guests are. */
-static bool attach_hooks(bool *nested)
+static bool attach_hooks(void)
 {
 	const char *failed;
+	int rc = kht_attach_hooks(KHT_HOOKS_INVALIDATIONS, &failed);
 
-	*nested = feature("nested", why_no_nested, kht_attach_hooks(true, &failed), failed);
-	why_no_defer[0] = 0;
-	if (!*nested && !feature("invalidations", why_no_defer, kht_attach_hooks(false, &failed), failed))
-		return false;
-	feature("nested calls", why_no_calls, kht_attach_calls(&failed), failed);
-	return true;
+	snprintf(why_no_nested, sizeof(why_no_nested), "no guest can have guests of its own yet");
+	snprintf(why_no_calls, sizeof(why_no_calls), "%s", why_no_nested);
+	return feature("invalidations", why_no_defer, rc, failed);
 }
 
 static void detach_hooks(void)
 {
 	kht_detach_calls();
-	kht_detach_hooks();
+	kht_detach_hooks(KHT_HOOKS_NESTED);
+	kht_detach_hooks(KHT_HOOKS_INVALIDATIONS);
+}
+
+static void attach_nested(void)
+{
+	const char *failed;
+	int rc = kht_attach_hooks(KHT_HOOKS_NESTED, &failed);
+
+	if (!feature("nested", why_no_nested, rc, failed))
+		return;
+	rc = kht_attach_calls(&failed);
+	feature("nested calls", why_no_calls, rc, failed);
+	WRITE_ONCE(kht_nesting, true);
+}
+
+void kht_need_nested(void)
+{
+	if (READ_ONCE(nested_tried))
+		return;
+	mutex_lock(&nested_mutex);
+	if (READ_ONCE(kht_deferring) && !nested_tried) {
+		attach_nested();
+		WRITE_ONCE(nested_tried, true);
+	}
+	mutex_unlock(&nested_mutex);
+}
+
+/* From here on kht_need_nested() does nothing. */
+static void stop_deciding(void)
+{
+	mutex_lock(&nested_mutex);
+	WRITE_ONCE(kht_nesting, false);
+	WRITE_ONCE(kht_moving, false);
+	WRITE_ONCE(kht_deferring, false);
+	mutex_unlock(&nested_mutex);
 }
 
 /* A function that no kernel exports, or NULL and @why. */
@@ -136,7 +171,7 @@ static int attach_hotplug(void)
 /* Returns 0 with at least vCPU moves ours, or an error and nothing attached. */
 int kht_attach(void)
 {
-	bool hooked, nested;
+	bool hooked;
 	int rc;
 
 	if (attached)
@@ -145,7 +180,7 @@ int kht_attach(void)
 	if (rc)
 		return rc;
 	forget_marks();
-	hooked = attach_hooks(&nested);
+	hooked = attach_hooks();
 	rc = attach_hotplug();
 	if (rc) {
 		stay_passive(rc, "no CPU hotplug state is free");
@@ -163,8 +198,8 @@ int kht_attach(void)
 	}
 	kht_domains_open();
 	WRITE_ONCE(kht_moving, true);
+	WRITE_ONCE(nested_tried, false);
 	WRITE_ONCE(kht_deferring, hooked);
-	WRITE_ONCE(kht_nesting, nested);
 	attach_auditor();
 	attached = true;
 	pr_info("attached to %s\n", kvmppc_hv_ops->owner->name);
@@ -184,9 +219,7 @@ void kht_detach(void)
 	if (!attached)
 		return;
 	kht_audit_use(NULL);
-	WRITE_ONCE(kht_nesting, false);
-	WRITE_ONCE(kht_moving, false);
-	WRITE_ONCE(kht_deferring, false);
+	stop_deciding();
 	kht_wait_for_ops();
 	kht_domains_pay();
 	kht_domains_close();
@@ -217,7 +250,7 @@ void kht_attach_status(struct seq_file *m)
 	show(m, "invalidations", attached && kht_deferring, attached ? why_no_defer : why_passive);
 	show(m, "moves", attached && kht_moving, why_passive);
 	show(m, "nested", attached && kht_nesting, attached ? why_no_nested : why_passive);
-	show(m, "nested calls", attached && kht_deferring && !why_no_calls[0],
+	show(m, "nested calls", attached && kht_nesting && !why_no_calls[0],
 	     attached ? why_no_calls : why_passive);
 	show(m, "auditor", attached && !why_no_audit[0], attached ? why_no_audit : why_passive);
 	seq_printf(m, "nested calls missed: %d\ntlb_sets: %u\n", kht_calls_missed(), kht_tlb_sets());

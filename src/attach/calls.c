@@ -24,6 +24,8 @@ struct call {
 	int idx;		/* kht_inside's */
 };
 
+static bool batching;	/* all probes are in place */
+
 static int begin(struct kretprobe_instance *ri, struct pt_regs *regs)
 	__acquires(&kht_inside)
 {
@@ -31,7 +33,7 @@ static int begin(struct kretprobe_instance *ri, struct pt_regs *regs)
 	struct kvm_vcpu *vcpu = (struct kvm_vcpu *)regs->gpr[3];
 
 	c->idx = srcu_read_lock(&kht_inside);
-	c->d = kht_batch_begin(vcpu->kvm, true);
+	c->d = READ_ONCE(batching) ? kht_batch_begin(vcpu->kvm, true) : NULL;
 	return 0;
 }
 NOKPROBE_SYMBOL(begin);
@@ -67,10 +69,13 @@ int kht_calls_missed(void)
 	return missed;
 }
 
-/* All or none. On failure *failed names the function. */
+/*
+ * On failure *failed names the function. Those probed before stay so, and do nothing:
+ * our caller is in kht_inside, and could not wait for calls that are.
+ */
 int kht_attach_calls(const char **failed)
 {
-	int rc;
+	int rc = 0;
 
 	for (registered = 0; registered < ARRAY_SIZE(names); registered++) {
 		*failed = names[registered];
@@ -82,12 +87,11 @@ int kht_attach_calls(const char **failed)
 			.maxactive = CALLS,
 		};
 		rc = register_kretprobe(&probes[registered]);
-		if (rc) {
-			kht_detach_calls();
-			return rc;
-		}
+		if (rc)
+			break;
 	}
-	return 0;
+	WRITE_ONCE(batching, !rc);
+	return rc;
 }
 
 /*

@@ -25,7 +25,6 @@ typedef bool (*hook_fn)(struct pt_regs *regs);
 struct hook {
 	const char *name;
 	hook_fn handler;
-	bool nested;		/* nested guests need it, nothing else does */
 	unsigned long entry;	/* global entry point of the function */
 };
 
@@ -78,14 +77,31 @@ static bool on_free_tables(struct pt_regs *regs)
 #define QUADRANT	"__kvmhv_copy_tofrom_guest_radix"
 
 /* The most frequent one first. */
-static struct hook hooks[] = {
+static struct hook invalidations[] = {
 	{ "radix__flush_tlb_lpid_page", on_flush_page },
 	{ "radix__flush_pwc_lpid", on_flush_full },
 	{ "radix__flush_all_lpid", on_flush_full },
 	{ QUADRANT, on_quadrant },
-	{ "kvmhv_update_nest_rmap_rc_list", on_update_rc, .nested = true },
-	{ "kvmppc_free_pgtable_radix", on_free_tables, .nested = true },
-	{ "kvmppc_free_lpid", on_lpid_free, .nested = true },
+};
+
+static struct hook nested_guests[] = {
+	{ "kvmhv_update_nest_rmap_rc_list", on_update_rc },
+	{ "kvmppc_free_pgtable_radix", on_free_tables },
+	{ "kvmppc_free_lpid", on_lpid_free },
+};
+
+/*
+ * One ops for all functions of a set: at each of them ftrace asks every ops of a
+ * module in turn whether it is meant.
+ */
+static struct hook_set {
+	struct ftrace_ops ops;
+	struct hook *hooks;
+	unsigned int n;
+	bool registered;
+} sets[] = {
+	[KHT_HOOKS_INVALIDATIONS] = { .hooks = invalidations, .n = ARRAY_SIZE(invalidations) },
+	[KHT_HOOKS_NESTED] = { .hooks = nested_guests, .n = ARRAY_SIZE(nested_guests) },
 };
 
 /*
@@ -94,13 +110,13 @@ static struct hook hooks[] = {
  */
 #define PROLOGUE	32	/* bytes */
 
-static const struct hook *hook_at(unsigned long ip)
+static const struct hook *hook_at(const struct hook_set *set, unsigned long ip)
 {
 	unsigned int i;
 
-	for (i = 0; i < ARRAY_SIZE(hooks); i++)
-		if (ip - hooks[i].entry < PROLOGUE)
-			return &hooks[i];
+	for (i = 0; i < set->n; i++)
+		if (ip - set->hooks[i].entry < PROLOGUE)
+			return &set->hooks[i];
 	return NULL;
 }
 
@@ -109,33 +125,25 @@ static void notrace callback(unsigned long ip, unsigned long parent_ip, struct f
 			     struct ftrace_regs *fregs)
 {
 	struct pt_regs *regs = ftrace_get_regs(fregs);
-	const struct hook *h = hook_at(ip);
+	const struct hook *h = hook_at(container_of(ops, struct hook_set, ops), ip);
 
 	if (regs && h && h->handler(regs))
 		ftrace_regs_set_instruction_pointer(fregs, regs->link);
 }
 
-/*
- * One for all functions: at each of them ftrace asks every ops of a module in
- * turn whether it is meant.
- */
-static struct ftrace_ops ops;
-static bool registered;
-
-static int choose_functions(bool nested, const char **failed)
+static int choose_functions(struct hook_set *set, const char **failed)
 {
 	unsigned int i;
 	int rc;
 
-	for (i = 0; i < ARRAY_SIZE(hooks); i++) {
-		hooks[i].entry = 0;
-		if (hooks[i].nested && !nested)
-			continue;
-		*failed = hooks[i].name;
-		hooks[i].entry = kht_symbol(hooks[i].name);
-		if (!hooks[i].entry)
+	for (i = 0; i < set->n; i++) {
+		struct hook *h = &set->hooks[i];
+
+		*failed = h->name;
+		h->entry = kht_symbol(h->name);
+		if (!h->entry)
 			return -ENOENT;
-		rc = ftrace_set_filter(&ops, (unsigned char *)hooks[i].name, strlen(hooks[i].name), !i);
+		rc = ftrace_set_filter(&set->ops, (unsigned char *)h->name, strlen(h->name), !i);
 		if (rc)
 			return rc;
 	}
@@ -145,32 +153,35 @@ static int choose_functions(bool nested, const char **failed)
 }
 
 /*
- * All or none. On failure *failed names the function that could not be hooked.
+ * All of a set or none. On failure *failed names the function that could not be hooked.
  * ftrace_free_filter() leaves stale pointers behind: ops starts afresh each time.
  */
-int kht_attach_hooks(bool nested, const char **failed)
+int kht_attach_hooks(enum kht_hooks which, const char **failed)
 {
+	struct hook_set *set = &sets[which];
 	int rc;
 
-	ops = (struct ftrace_ops){
+	set->ops = (struct ftrace_ops){
 		.func = callback,
 		.flags = FTRACE_OPS_FL_SAVE_REGS | FTRACE_OPS_FL_IPMODIFY | FTRACE_OPS_FL_RECURSION,
 	};
-	rc = choose_functions(nested, failed);
+	rc = choose_functions(set, failed);
 	if (!rc)
-		rc = register_ftrace_function(&ops);
+		rc = register_ftrace_function(&set->ops);
 	if (rc)
-		ftrace_free_filter(&ops);
-	registered = !rc;
+		ftrace_free_filter(&set->ops);
+	set->registered = !rc;
 	return rc;
 }
 
 /* Also waits until no handler runs any more (unregister_ftrace_function()). */
-void kht_detach_hooks(void)
+void kht_detach_hooks(enum kht_hooks which)
 {
-	if (!registered)
+	struct hook_set *set = &sets[which];
+
+	if (!set->registered)
 		return;
-	unregister_ftrace_function(&ops);
-	ftrace_free_filter(&ops);
-	registered = false;
+	unregister_ftrace_function(&set->ops);
+	ftrace_free_filter(&set->ops);
+	set->registered = false;
 }

@@ -61,11 +61,26 @@ static void our_destroy_vm(struct kvm *kvm)
 	srcu_read_unlock(&kht_inside, idx_);				\
 } while (0)
 
+/* Without @kvm the question is whether this host can. */
+static int our_enable_nested(struct kvm *kvm)
+{
+	int idx = srcu_read_lock(&kht_inside);
+	int rc = stock.enable_nested(kvm);
+
+	if (!rc && kvm)
+		kht_need_nested();
+	srcu_read_unlock(&kht_inside, idx);
+	return rc;
+}
+
 static int our_get_dirty_log(struct kvm *kvm, struct kvm_dirty_log *log)
 {
 	int idx = srcu_read_lock(&kht_inside);
 	int rc;
 
+	/* A guest that is older than we are. */
+	if (kvm->arch.nested_enable)
+		kht_need_nested();
 	BATCH(kvm, true, rc = stock.get_dirty_log(kvm, log));
 	if (READ_ONCE(kht_param_rc_audit))
 		kht_audit_guest(kvm);
@@ -118,6 +133,7 @@ struct member {
 static const struct member members[] = {
 	MEMBER(destroy_vm),
 	MEMBER(vcpu_create),
+	MEMBER(enable_nested),
 	MEMBER(vcpu_put),
 	MEMBER(vcpu_load),
 	MEMBER(get_dirty_log),

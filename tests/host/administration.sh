@@ -17,14 +17,16 @@ counters_are_numbers() {
 	done
 }
 
+# status_is_readable FEATURE...
 status_is_readable() {
-	for feature in attached invalidations moves nested "nested calls" auditor; do
+	for feature in "$@"; do
 		grep -Eq "^$feature: on" "$STATUS" || { echo "$STATUS does not say that $feature is on"; return 1; }
 	done
 }
 
 status_and_counters() {
-	kht_check status-says-what-is-on status_is_readable
+	kht_check status-says-what-is-on status_is_readable attached invalidations moves auditor
+	! grep "^nested: on" "$STATUS" || kht_fail nested-hooks-wait-for-their-first-guest "status says they are on"
 	sed 's/^/KHT-LOG status: /' "$STATUS"
 	vmm ping-pong --pages 64 --rounds 100000 >/dev/null 2>&1 &
 	guest=$!

@@ -16,6 +16,7 @@ kht_check module-loads module_load || kht_end
 status_and_counters
 module_figures
 nested_module
+kht_check status-says-nested-is-on status_is_readable nested "nested calls"
 audits
 tunables
 switching
