@@ -20,10 +20,12 @@ kht_check status-says-nested-is-on status_is_readable nested "nested calls"
 audits
 tunables
 switching
+beside_nested switching-beside-a-nested-guest-loses-nothing on_and_off
 two_guests
 lpid_reuse
 killed_guest
 cpu_offline
+beside_nested cpu-offline-beside-a-nested-guest-loses-nothing offline_and_online
 kht_check module-unloads module_unload
 figures_are_stock after-unload
 load_unload

@@ -109,3 +109,19 @@ nested_module() {
 	nested_case module destroy --pages 4 --rounds 30
 	expect nested-module-reuses-lpids lpids_reused -ge 30
 }
+
+# beside_nested NAME COMMAND: four times, while two vCPUs run one L2 and the host exchanges their pages
+beside_nested() {
+	vmm nested --variant shared --pages 8 --rounds 1000000 >/tmp/nested.out 2>&1 &
+	guest=$!
+	wait_for_guest
+	for turn in 1 2 3 4; do
+		$2 || kht_fail "$1" "turn $turn of $2 failed"
+	done
+	if kill $guest; then
+		kht_pass "$1"
+	else
+		kht_fail "$1" "the guest has ended: $(tail -n 1 /tmp/nested.out)"
+	fi
+	wait $guest
+}
