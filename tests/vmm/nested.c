@@ -60,6 +60,7 @@ void l1_round_end(struct l1 *of, struct round *round)
 		if (last[i] > most[i])
 			most[i] = last[i];
 	}
+	expect_audited("at the end of a round");
 }
 
 u64 l1_last_broadcasts(void)

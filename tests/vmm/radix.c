@@ -61,6 +61,7 @@ void expect_audited(const char *when)
 	char line[128], first[128] = "";
 	u64 findings = 1;
 	FILE *f = fopen(AUDIT, "re");
+	bool off;
 
 	if (!f)
 		return;
@@ -69,7 +70,8 @@ void expect_audited(const char *when)
 			memcpy(first, line, sizeof(first));
 		sscanf(line, "audited %*u entries of %*u nested guests: %llu findings", &findings);
 	}
+	off = ferror(f) && errno == EOPNOTSUPP;
 	fclose(f);
-	if (findings)
+	if (findings && !off)
 		wrong("the auditor has %llu findings %s: %s", findings, when, first[0] ? first : "no last line");
 }
