@@ -1,19 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0
 # What people type. The module itself is described in Kbuild, the bench lives in scripts/.
 
-.PHONY: help modules clean-modules install demo check check-all check-unit check-static check-packaging \
+.PHONY: help modules clean-modules install deb demo check check-all check-unit check-static check-packaging \
 	check-emulated check-sanitized mutants clean distclean
 
 help:
 	@echo 'make modules KERNEL_SRC=<kernel headers> [ARCH= CROSS_COMPILE= CC= W=1]'
 	@echo '                     build kvm-hv-tlb.ko here'
 	@echo 'make install         on a POWER host: build and install with dkms'
+	@echo 'make deb [SUITE=bookworm|trixie]'
+	@echo '                     build the Debian package in that Debian, into build/deb'
 	@echo 'make demo [KERNEL=6.12] [MACHINE=powernv9] [GUEST=radix|nested]'
 	@echo '                     measure stock against the module in an emulated POWER host'
 	@echo 'make check           the tests below, within an hour; make check-all all of them, on every kernel and machine'
 	@echo 'make check-unit      the decisions of src/core and the parts of the bench, in user space'
 	@echo 'make check-static    sparse, all compiler warnings, checkpatch'
-	@echo 'make check-packaging make install in a ppc64el Debian 12, and with the dkms of Debian 13'
+	@echo 'make check-packaging make install and the .deb in a ppc64el Debian 12; the dkms of Debian 13'
 	@echo 'make check-emulated [KERNELS="6.1 6.12 7.2"] [MACHINES="powernv9 powernv10"]'
 	@echo '                     scenarios on stock kernels in emulated POWER hosts'
 	@echo 'make check-sanitized [SANITIZED_KERNELS=6.12] [SANITIZED_MACHINES=powernv9]'
@@ -34,6 +36,9 @@ modules clean-modules:
 
 install:
 	@scripts/install
+
+deb:
+	@scripts/deb $(SUITE)
 
 demo:
 	@scripts/demo
