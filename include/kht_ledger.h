@@ -122,8 +122,11 @@ static inline void kht_visit(struct kht_ledger *l, unsigned int cpu)
  * Without the fence the mark may still sit in the store queue while the old
  * generation is read, and both sides miss each other.
  *
- * Release: a vCPU that goes from its guest to a nested guest, or back, replaces
- * one mark by another, and leaves the first as kht_leave() does.
+ * Release, for invariant 2: a vCPU that goes from its guest to a nested guest, or
+ * back, replaces one mark by another. What it did through the first LPID's
+ * translations comes before that mark is gone, as in kht_leave(). The partner is the
+ * load in kht_behind(), which takes the missing mark for "nobody", and whose caller
+ * then frees the page.
  */
 static inline bool kht_arrive(struct kht_ledger *l, u64 *mark, u64 key, unsigned int cpu)
 {

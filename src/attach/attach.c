@@ -90,7 +90,8 @@ static bool attach_hooks(void)
 	const char *failed;
 	int rc = kht_attach_hooks(KHT_HOOKS_INVALIDATIONS, &failed);
 
-	snprintf(why_no_nested, sizeof(why_no_nested), "no guest can have guests of its own yet");
+	snprintf(why_no_nested, sizeof(why_no_nested), "%s",
+		 rc ? "invalidations are off" : "no guest can have guests of its own yet");
 	snprintf(why_no_calls, sizeof(why_no_calls), "%s", why_no_nested);
 	return feature("invalidations", why_no_defer, rc, failed);
 }

@@ -36,7 +36,7 @@ bool kht_batching(struct kht_domain *d)
 	return slot && (!d->l1 || (slot->shadows && READ_ONCE(d->live)));
 }
 
-static bool claim(struct kht_domain *d, bool shadows)
+static void claim(struct kht_domain *d, bool shadows)
 {
 	int i;
 
@@ -44,9 +44,8 @@ static bool claim(struct kht_domain *d, bool shadows)
 		if (cmpxchg(&d->batcher[i].task, NULL, current))
 			continue;
 		d->batcher[i].shadows = shadows;
-		return true;
+		return;
 	}
-	return false;
 }
 
 /*

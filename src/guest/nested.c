@@ -28,8 +28,9 @@
  *
  * and the L2's stores escape again, in every stock kernel so far, and go on to:
  * no later harvest looks at the shadow while the host's entry stays clean. The
- * kernel has the means against it: mmu_invalidate_seq, read before the copy and
- * compared before the insertion. A harvest does not raise it; we do, in the very
+ * kernel has the means against it: mmu_invalidate_seq, which the fault reads before
+ * the copy (smp_rmb()) and compares before the insertion, under mmu_lock
+ * (mmu_invalidate_retry() in kvmppc_create_pte()). A harvest does not raise it; we do, in the very
  * section that clears C (earlier or later misses a fault), and also when the list
  * is empty: the fault to stop is the one not on it.
  *
