@@ -26,8 +26,16 @@ void kht_detach_entry(void);
  */
 void kht_need_nested(void);
 
+/* The parameter hpt_local has changed: hooks follow it. May sleep. */
+void kht_apply_hpt_local(void);
+
 /* src/attach/hooks.c: early-return hooks */
-enum kht_hooks { KHT_HOOKS_INVALIDATIONS, KHT_HOOKS_NESTED };
+enum kht_hooks {
+	KHT_HOOKS_INVALIDATIONS,
+	KHT_HOOKS_RADIX_ONLY,		/* the same without those of hash guests */
+	KHT_HOOKS_NESTED,
+	KHT_HOOKS_HCALLS,
+};
 
 int kht_attach_hooks(enum kht_hooks which, const char **failed);
 void kht_detach_hooks(enum kht_hooks which);

@@ -101,6 +101,11 @@ enum kht_mutant {
 	KHT_MUT_RC_PUT_BACK,		/* 31: a fault under way may set the rc just cleared */
 	KHT_MUT_NESTED_MOVE_IN_L1,	/* 32: a nested move is recorded in the L1's ledger */
 	KHT_MUT_FREED_IN_DEBT,		/* 33: a shadow's LPID is free again with debts open */
+	/* Of hash guests, in src/core. */
+	KHT_MUT_LIST_IGNORED,		/* 34: the host takes a page, H_LOCAL removals of it stay */
+	KHT_MUT_LOCAL_ALWAYS,		/* 35: every hcall's flush is taken for H_LOCAL */
+	KHT_MUT_ONE_VCORE_BLIND,	/* 36: a guest of one vCPU leaves no debt elsewhere */
+	KHT_MUT_LOCAL_UNTRACKED,	/* 37: H_LOCAL is honoured, moves of vCPUs leave nothing */
 };
 
 #ifndef KHT_MUTANT

@@ -29,4 +29,22 @@ void kht_local_sync(u32 lpid);				/* ERAT only */
 void kht_broadcast_page(u32 lpid, u64 page);
 void kht_broadcast_lpid(u32 lpid);
 
+/*
+ * Of a hash guest, whose translations have one scope: locally, in the context of the
+ * functions above. A logged page is the RB of its tlbie.
+ */
+void kht_hash_local_flush(u32 lpid);
+void kht_hash_local_pages(u32 lpid, const u64 *rbs, u32 n);
+void kht_hash_local_sync(u32 lpid);
+
+/* Everything of a hash guest on every thread of the machine. May sleep. */
+void kht_hash_broadcast(u32 lpid);
+
+/*
+ * Interrupts the threads in guest that have not settled up to @upto, and returns
+ * when each of them has left the guest: on its way back it settles. Interrupts are
+ * on; the caller may hold locks that nobody waits for with interrupts off.
+ */
+void kht_hash_kick(const struct kht_ledger *l, u64 upto);
+
 #endif

@@ -9,8 +9,10 @@
 #include <linux/kvm_host.h>
 #include <asm/kvm_ppc.h>
 #include <asm/kvm_book3s_64.h>
+#include "kht_hash.h"
 #include "kht_ledger.h"
 #include "kht_move.h"
+#include "kht_power.h"
 #include "kht_stats.h"
 
 #define KHT_BATCHERS	4	/* tasks that may have a batch open on one guest */
@@ -40,6 +42,8 @@ struct kht_domain {
 	struct list_head shadows;	/* RCU; changed under the shadow lock */
 	struct kht_batcher batcher[KHT_BATCHERS];
 	struct kht_vcpu **vcpu;		/* by vcpu_idx, made at the first vcpu_load */
+	bool tracks_moves;		/* hash: moves leave debts */
+	bool trusts_local;		/* hash: they have since everything was flushed */
 	struct kht_stats counts;
 	struct list_head node;		/* all guests, under the domain mutex */
 	struct kht_files files;
@@ -58,6 +62,9 @@ extern bool kht_moving;
 
 /* True while nested guests may have domains: their hooks are in place. */
 extern bool kht_nesting;
+
+/* True while what the host invalidates of hash guests comes to us. */
+extern bool kht_hashing;
 
 /* src/guest/domain.c */
 int kht_domains_init(unsigned int log_entries);
@@ -137,7 +144,38 @@ void kht_batch_end(struct kht_domain *d);
 void kht_batch_cover(struct kht_domain *d);	/* of this domain alone, now; any context */
 bool kht_batching(struct kht_domain *d);
 
+/*
+ * src/guest/hash.c; preemption off, the HPTE locked by the caller. True: done, skip the
+ * kernel's function, whose arguments these are.
+ */
+bool kht_on_invalidate_hpte(struct kvm *kvm, __be64 *hpte, unsigned long index);
+bool kht_on_clear_ref_hpte(struct kvm *kvm, __be64 *hpte, unsigned long index);
+void kht_on_set_partition(u32 lpid);
+
+/* Invalidates what @rb names, as far as @reach, by who has it locked. False: it must be broadcast. */
+bool kht_hash_reach(struct kht_domain *d, enum kht_reach reach, u64 rb);
+
+/* May this guest's H_LOCAL be honoured? May interrupt its vCPUs; no lock is held. */
+bool kht_trusts_local(struct kht_domain *d);
+
+/*
+ * src/guest/hcall.c; preemption off, on the thread of @vcpu. True: done, skip the kernel's
+ * function; *@ret is the hcall's return code.
+ */
+bool kht_on_h_remove(struct kvm_vcpu *vcpu, unsigned long flags, unsigned long index,
+		     unsigned long avpn, long *ret);
+bool kht_on_h_bulk_remove(struct kvm_vcpu *vcpu, long *ret);
+bool kht_on_h_protect(struct kvm_vcpu *vcpu, unsigned long flags, unsigned long index,
+		      unsigned long avpn, long *ret);
+
+/* src/guest/sweep.c, before the kernel's function of that purpose; nothing for radix guests. */
+void kht_sweep_unmap(struct kvm *kvm, struct kvm_memory_slot *slot, unsigned long gfn,
+		     unsigned long end);			/* mmu_lock is held */
+void kht_sweep_flush_slot(struct kvm *kvm, struct kvm_memory_slot *slot);	/* may sleep */
+void kht_sweep_harvest(struct kvm *kvm, const struct kvm_dirty_log *log);	/* may sleep */
+
 /* src/guest/move.c; preemption off */
+void kht_leave_guest(void *unused);			/* for smp_call_function_many() */
 void kht_on_vcpu_move(struct kvm_vcpu *vcpu, int cpu);
 void kht_put_order(struct kvm_vcpu *vcpu, struct kht_vcpu *v, bool scheduled_out);
 
@@ -150,6 +188,9 @@ void kht_put_order(struct kvm_vcpu *vcpu, struct kht_vcpu *v, bool scheduled_out
  * scheduled out; the end of an ioctl with interrupts on. That tells the two
  * apart in every kernel.
  *
+ * A hash guest's R and C bits are read by whoever then sees nobody in guest: this thread's
+ * updates of them come before its mark goes.
+ *
  * Inline, for it runs at every exit to user space.
  */
 static __always_inline void kht_on_vcpu_put(struct kvm_vcpu *vcpu)
@@ -161,8 +202,10 @@ static __always_inline void kht_on_vcpu_put(struct kvm_vcpu *vcpu)
 
 	if (!kht_load(&t->guest))
 		return;
-	kht_leave(&t->guest);
 	d = kht_domain_of(vcpu->kvm);
+	if (unlikely(d && d->ledger->hash))
+		kht_complete_updates();
+	kht_leave(&t->guest);
 	v = d ? d->vcpu[vcpu->vcpu_idx] : NULL;
 	if (unlikely(!v))
 		return;

@@ -37,6 +37,7 @@ struct kht_ledger {
 	unsigned long *visited;	/* threads that have run this domain */
 	u64 *log;		/* ring: the page of generation g is log[g % log_size] */
 	u32 log_size;		/* entries, 0 to KHT_LOG_MAX */
+	bool hash;		/* of a hash guest: one scope, logged are RBs; set on entry */
 
 	/* Written while recording: kept off the line that entries read. */
 	u32 staged kht_aligned;	/* recorded but not yet published generations */
@@ -164,12 +165,24 @@ void kht_stage_full(struct kht_ledger *l);			/* [lock] */
 u64 kht_commit(struct kht_ledger *l);				/* [lock] */
 bool kht_log_page(const struct kht_ledger *l, u64 gen, u64 *page);	/* [lock] */
 
-bool kht_behind(const struct kht_ledger *l, const struct kht_thread *threads, u64 upto);
+#define KHT_NO_THREAD	(~0U)
+
+bool kht_others_behind(const struct kht_ledger *l, const struct kht_thread *threads,
+		       u64 upto, unsigned int self);
+
+static inline bool kht_behind(const struct kht_ledger *l, const struct kht_thread *threads,
+			      u64 upto)
+{
+	return kht_others_behind(l, threads, upto, KHT_NO_THREAD);
+}
 
 static inline bool kht_occupied(const struct kht_ledger *l, const struct kht_thread *threads)
 {
 	return kht_behind(l, threads, ~0ULL);
 }
+
+bool kht_thread_behind(const struct kht_ledger *l, const struct kht_thread *t, unsigned int cpu,
+		       u64 upto);
 
 void kht_covered(struct kht_ledger *l, u64 upto);		/* [lock] */
 void kht_credit(struct kht_ledger *l, u64 from, u64 upto);	/* [lock] */

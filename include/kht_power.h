@@ -4,6 +4,8 @@
 #define KHT_POWER_H
 
 #include <linux/types.h>
+
+struct kvm;
 #include "kht_ledger.h"
 
 /* NULL, or why this machine must keep stock behaviour (a sentence). */
@@ -16,6 +18,25 @@ struct kht_core kht_core_of(unsigned int cpu);
 
 /* Completes what the guest began with tlbie or tlbiel on this CPU. */
 void kht_complete_guest_flushes(bool gtse);
+
+/*
+ * Completes what this thread has done to page tables, its updates of R and C bits included
+ * (ptesync: ISA 3.0B Book III 5.9.2).
+ */
+void kht_complete_updates(void);
+
+/*
+ * A hash guest's translations, on every thread of the machine. The first: what @hpte, locked by
+ * the caller or a copy, and @index name; it becomes invalid. The second: all of the
+ * guest; the caller holds mmu_setup_lock, so that the entry of the partition table which
+ * is written again is the one in force.
+ */
+void kht_hash_broadcast_page(struct kvm *kvm, __be64 *hpte, unsigned long index);
+void kht_hash_broadcast_lpid(struct kvm *kvm);
+
+/* kvmppc_setup_partition_table(), which kvm-hv does not export. Before any broadcast of an LPID. */
+typedef void (*set_partition_fn)(struct kvm *kvm);
+void kht_hash_use(set_partition_fn fn);
 
 /*
  * True while this CPU executes one of our own broadcasts: the hook on the

@@ -14,6 +14,7 @@ enum kht_how {
 	KHT_HOW_DEBT,		/* nobody in guest was behind: settled on entry */
 	KHT_HOW_PAGES,		/* broadcast page by page */
 	KHT_HOW_LPID,		/* one broadcast of the whole LPID */
+	KHT_HOW_KICK,		/* who was behind has been interrupted (hash guests) */
 };
 
 struct kht_cover {
@@ -39,6 +40,7 @@ u32 kht_left_core(struct kht_ledger *l, const struct kht_thread *threads,
 		  struct kht_core core, unsigned int *cpus);
 void kht_thread_arrives(struct kht_ledger *l, struct kht_core core);
 
+void kht_done_everywhere(struct kht_ledger *l, u64 upto);
 bool kht_pay_all(struct kht_ledger *l);
 bool kht_pay_process(struct kht_ledger *l, unsigned int cpu);
 

@@ -28,6 +28,7 @@ enum kht_stat {
 	KHT_STAT_RC_CLEARED,		/* shadow entries of nested guests whose R or C was cleared */
 	KHT_STAT_RC_AUDITED,		/* shadow entries the auditor compared */
 	KHT_STAT_RC_FINDINGS,		/* what it found (src/guest/audit.c) */
+	KHT_STAT_HPT_LOCAL,		/* a hash guest's own flushes kept local by its H_LOCAL */
 	KHT_STAT_STOCK,			/* invalidations left to stock behaviour */
 	KHT_NR_STATS
 };

@@ -7,6 +7,7 @@
 #define KHT_TRACE_H
 
 #include <linux/tracepoint.h>
+#include "kht_hash.h"
 #include "kht_ledger.h"
 #include "kht_protocol.h"
 
@@ -17,6 +18,10 @@ TRACE_DEFINE_ENUM(KHT_FLUSH);
 TRACE_DEFINE_ENUM(KHT_HOW_DEBT);
 TRACE_DEFINE_ENUM(KHT_HOW_PAGES);
 TRACE_DEFINE_ENUM(KHT_HOW_LPID);
+TRACE_DEFINE_ENUM(KHT_HOW_KICK);
+TRACE_DEFINE_ENUM(KHT_EVERYWHERE);
+TRACE_DEFINE_ENUM(KHT_NOWHERE_ELSE);
+TRACE_DEFINE_ENUM(KHT_HERE);
 
 #define kht_show_need(need)						\
 	__print_symbolic(need, { KHT_NOTHING, "nothing" },		\
@@ -40,6 +45,25 @@ TRACE_EVENT(kht_invalidate,
 		  kht_page_shift(__entry->page), __entry->deferred ? "deferred" : "broadcast")
 );
 
+/* An invalidation of a hash guest's HPTE, by host or guest; rb names it as tlbie does. */
+TRACE_EVENT(kht_hash,
+	TP_PROTO(u32 lpid, u64 rb, int reach),
+	TP_ARGS(lpid, rb, reach),
+	TP_STRUCT__entry(
+		__field(u64, rb)
+		__field(u32, lpid)
+		__field(int, reach)
+	),
+	TP_fast_assign(
+		__entry->rb = rb;
+		__entry->lpid = lpid;
+		__entry->reach = reach;
+	),
+	TP_printk("lpid=%u rb=%#llx %s", __entry->lpid, __entry->rb,
+		  __print_symbolic(__entry->reach, { KHT_EVERYWHERE, "broadcast" },
+				   { KHT_NOWHERE_ELSE, "deferred" }, { KHT_HERE, "local" }))
+);
+
 /* The end of a batch, or of a notifier that covered one. */
 TRACE_EVENT(kht_cover,
 	TP_PROTO(u32 lpid, int how, u64 invalidations, u32 broadcasts),
@@ -59,7 +83,8 @@ TRACE_EVENT(kht_cover,
 	TP_printk("lpid=%u invalidations=%llu %s broadcasts=%u", __entry->lpid,
 		  __entry->invalidations,
 		  __print_symbolic(__entry->how, { KHT_HOW_DEBT, "debt" },
-				   { KHT_HOW_PAGES, "pages" }, { KHT_HOW_LPID, "lpid" }),
+				   { KHT_HOW_PAGES, "pages" }, { KHT_HOW_LPID, "lpid" },
+				   { KHT_HOW_KICK, "kick" }),
 		  __entry->broadcasts)
 );
 

@@ -10,16 +10,18 @@
  *	6. kht_moving, kht_deferring	from here on decisions are ours
  *	7. when a guest may have guests	of its own: hooks for those, probes of
  *	   their L1's calls; kht_nesting
+ *	8. while hpt_local is set	hooks on hash guests' hcalls
  *
- * out	7. 6. decisions are stock's again; wait until nobody decides any more
+ * out	8. 7. 6. decisions are stock's again; wait until nobody decides any more
  *	   every debt is paid while the entry hook still settles	(8)
  *	5. domains go
- *	4. ... 1. in reverse, the hooks of 7 with those of 1
+ *	4. ... 1. in reverse, the hooks of 7 and 8 with those of 1
  *
- * Each step that fails undoes those before it, except steps 1 and 7. Without the
- * hooks of 1 invalidations stay stock's and moves are still ours; without those
- * of 7 nested guests stay stock's; without its probes what an L1 invalidates goes
- * one by one. A feature is on or off as a whole, and status says which and why.
+ * Each step that fails undoes those before it, except steps 1, 7 and 8. Without the
+ * hooks of 1 invalidations stay stock's and moves are still ours, without those on hash
+ * guests only theirs do; without those of 7 nested guests stay stock's; without its
+ * probes what an L1 invalidates goes one by one; without those of 8 what a hash guest
+ * removes itself is broadcast. A feature is on or off as a whole, and status says which and why.
  */
 #include <linux/cpuhotplug.h>
 #include <linux/module.h>
@@ -28,6 +30,7 @@
 #include <asm/kvm_ppc.h>
 #include "kht_attach.h"
 #include "kht_guest.h"
+#include "kht_params.h"
 #include "kht_power.h"
 
 static bool attached;
@@ -36,8 +39,11 @@ static char why_passive[128] = "not attached yet";
 static char why_no_defer[128];
 static char why_no_nested[128];
 static char why_no_calls[128];
-static DEFINE_MUTEX(nested_mutex);	/* attach_nested(); kht_deferring against it */
+static char why_no_hash[128];
+static char why_no_hcalls[128];
+static DEFINE_MUTEX(later_mutex);	/* steps 7 and 8; kht_deferring against them */
 static bool nested_tried;		/* since we are attached */
+static bool hcalls_hooked;
 static char why_no_audit[128];
 static struct kht_audit_calls audit_calls;
 
@@ -85,10 +91,43 @@ static bool feature(const char *name, char why[128], int rc, const char *failed)
 	return false;
 }
 
+/* A function that no kernel exports, or NULL and @why. */
+static void *find_function(const char *name, char why[128])
+{
+	void *fn = (void *)kht_symbol(name);
+
+	if (!fn)
+		snprintf(why, 128, "this kernel has no %s()", name);
+	return fn;
+}
+
+static bool find_partition_setter(void)
+{
+	set_partition_fn fn = find_function("kvmppc_setup_partition_table", why_no_hash);
+
+	kht_hash_use(fn);
+	return fn;
+}
+
+/* With those of hash guests, or else without. */
+static int attach_invalidations(const char **failed)
+{
+	int rc;
+
+	if (find_partition_setter()) {
+		rc = kht_attach_hooks(KHT_HOOKS_INVALIDATIONS, failed);
+		if (feature("hash guests", why_no_hash, rc, *failed))
+			return 0;
+	} else {
+		pr_warn("hash guests: off, %s\n", why_no_hash);
+	}
+	return kht_attach_hooks(KHT_HOOKS_RADIX_ONLY, failed);
+}
+
 static bool attach_hooks(void)
 {
 	const char *failed;
-	int rc = kht_attach_hooks(KHT_HOOKS_INVALIDATIONS, &failed);
+	int rc = attach_invalidations(&failed);
 
 	snprintf(why_no_nested, sizeof(why_no_nested), "%s",
 		 rc ? "invalidations are off" : "no guest can have guests of its own yet");
@@ -100,6 +139,7 @@ static void detach_hooks(void)
 {
 	kht_detach_calls();
 	kht_detach_hooks(KHT_HOOKS_NESTED);
+	kht_detach_hooks(KHT_HOOKS_RADIX_ONLY);
 	kht_detach_hooks(KHT_HOOKS_INVALIDATIONS);
 }
 
@@ -119,32 +159,49 @@ void kht_need_nested(void)
 {
 	if (READ_ONCE(nested_tried))
 		return;
-	mutex_lock(&nested_mutex);
+	mutex_lock(&later_mutex);
 	if (READ_ONCE(kht_deferring) && !nested_tried) {
 		attach_nested();
 		WRITE_ONCE(nested_tried, true);
 	}
-	mutex_unlock(&nested_mutex);
+	mutex_unlock(&later_mutex);
 }
 
-/* From here on kht_need_nested() does nothing. */
+/* Their cost is paid by all hash guests, at every such hcall: so they follow the parameter. */
+static void follow_hpt_local(void)
+{
+	bool want = READ_ONCE(kht_param_hpt_local) && READ_ONCE(kht_hashing);
+	const char *failed;
+	int rc;
+
+	if (want == hcalls_hooked)
+		return;
+	if (!want) {
+		kht_detach_hooks(KHT_HOOKS_HCALLS);
+		hcalls_hooked = false;
+		return;
+	}
+	rc = kht_attach_hooks(KHT_HOOKS_HCALLS, &failed);
+	hcalls_hooked = feature("hash hcalls", why_no_hcalls, rc, failed);
+}
+
+void kht_apply_hpt_local(void)
+{
+	mutex_lock(&later_mutex);
+	follow_hpt_local();
+	mutex_unlock(&later_mutex);
+}
+
+/* From here on kht_need_nested() does nothing, and no hcall is hooked. */
 static void stop_deciding(void)
 {
-	mutex_lock(&nested_mutex);
+	mutex_lock(&later_mutex);
 	WRITE_ONCE(kht_nesting, false);
+	WRITE_ONCE(kht_hashing, false);
+	follow_hpt_local();
 	WRITE_ONCE(kht_moving, false);
 	WRITE_ONCE(kht_deferring, false);
-	mutex_unlock(&nested_mutex);
-}
-
-/* A function that no kernel exports, or NULL and @why. */
-static void *find_function(const char *name, char why[128])
-{
-	void *fn = (void *)kht_symbol(name);
-
-	if (!fn)
-		snprintf(why, 128, "this kernel has no %s()", name);
-	return fn;
+	mutex_unlock(&later_mutex);
 }
 
 static void attach_auditor(void)
@@ -201,6 +258,8 @@ int kht_attach(void)
 	WRITE_ONCE(kht_moving, true);
 	WRITE_ONCE(nested_tried, false);
 	WRITE_ONCE(kht_deferring, hooked);
+	WRITE_ONCE(kht_hashing, hooked && !why_no_hash[0]);
+	kht_apply_hpt_local();
 	attach_auditor();
 	attached = true;
 	pr_info("attached to %s\n", kvmppc_hv_ops->owner->name);
@@ -244,6 +303,15 @@ static void show(struct seq_file *m, const char *feature, bool on, const char *w
 		seq_printf(m, "%s: off (%s)\n", feature, why);
 }
 
+static const char *why_hcalls_are_off(void)
+{
+	if (!attached)
+		return why_passive;
+	if (!kht_hashing)
+		return why_no_hash;
+	return kht_param_hpt_local ? why_no_hcalls : "hpt_local is 0";
+}
+
 void kht_attach_status(struct seq_file *m)
 {
 	seq_printf(m, "flavour: %s\n", attached ? "shim" : "none");
@@ -253,6 +321,8 @@ void kht_attach_status(struct seq_file *m)
 	show(m, "nested", attached && kht_nesting, attached ? why_no_nested : why_passive);
 	show(m, "nested calls", attached && kht_nesting && !why_no_calls[0],
 	     attached ? why_no_calls : why_passive);
+	show(m, "hash guests", attached && kht_hashing, attached ? why_no_hash : why_passive);
+	show(m, "hash hcalls", attached && hcalls_hooked, why_hcalls_are_off());
 	show(m, "auditor", attached && !why_no_audit[0], attached ? why_no_audit : why_passive);
 	seq_printf(m, "nested calls missed: %d\ntlb_sets: %u\n", kht_calls_missed(), kht_tlb_sets());
 }

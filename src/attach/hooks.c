@@ -74,20 +74,66 @@ static bool on_free_tables(struct pt_regs *regs)
 	return false;
 }
 
+static bool on_invalidate_hpte(struct pt_regs *regs)
+{
+	return kht_on_invalidate_hpte((struct kvm *)regs->gpr[3], (__be64 *)regs->gpr[4],
+				      regs->gpr[5]);
+}
+
+static bool on_clear_ref_hpte(struct pt_regs *regs)
+{
+	return kht_on_clear_ref_hpte((struct kvm *)regs->gpr[3], (__be64 *)regs->gpr[4],
+				     regs->gpr[5]);
+}
+
+static bool on_set_partition(struct pt_regs *regs)
+{
+	kht_on_set_partition(regs->gpr[3]);
+	return false;
+}
+
+static bool on_h_remove(struct pt_regs *regs)
+{
+	return kht_on_h_remove((struct kvm_vcpu *)regs->gpr[3], regs->gpr[4], regs->gpr[5],
+			       regs->gpr[6], (long *)&regs->gpr[3]);
+}
+
+static bool on_h_bulk_remove(struct pt_regs *regs)
+{
+	return kht_on_h_bulk_remove((struct kvm_vcpu *)regs->gpr[3], (long *)&regs->gpr[3]);
+}
+
+static bool on_h_protect(struct pt_regs *regs)
+{
+	return kht_on_h_protect((struct kvm_vcpu *)regs->gpr[3], regs->gpr[4], regs->gpr[5],
+				regs->gpr[6], (long *)&regs->gpr[3]);
+}
+
 #define QUADRANT	"__kvmhv_copy_tofrom_guest_radix"
 
-/* The most frequent one first. */
+/* The most frequent ones first; those of hash guests last, for a kernel where they cannot be had. */
+#define HASH_HOOKS	3
+
 static struct hook invalidations[] = {
 	{ "radix__flush_tlb_lpid_page", on_flush_page },
 	{ "radix__flush_pwc_lpid", on_flush_full },
 	{ "radix__flush_all_lpid", on_flush_full },
 	{ QUADRANT, on_quadrant },
+	{ "kvmppc_invalidate_hpte", on_invalidate_hpte },
+	{ "kvmppc_clear_ref_hpte", on_clear_ref_hpte },
+	{ "mmu_partition_table_set_entry", on_set_partition },
 };
 
 static struct hook nested_guests[] = {
 	{ "kvmhv_update_nest_rmap_rc_list", on_update_rc },
 	{ "kvmppc_free_pgtable_radix", on_free_tables },
 	{ "kvmppc_free_lpid", on_lpid_free },
+};
+
+static struct hook hcalls[] = {
+	{ "kvmppc_h_remove", on_h_remove },
+	{ "kvmppc_h_bulk_remove", on_h_bulk_remove },
+	{ "kvmppc_h_protect", on_h_protect },
 };
 
 /*
@@ -102,6 +148,10 @@ static struct hook_set {
 } sets[] = {
 	[KHT_HOOKS_INVALIDATIONS] = { .hooks = invalidations, .n = ARRAY_SIZE(invalidations) },
 	[KHT_HOOKS_NESTED] = { .hooks = nested_guests, .n = ARRAY_SIZE(nested_guests) },
+	[KHT_HOOKS_RADIX_ONLY] = {
+		.hooks = invalidations, .n = ARRAY_SIZE(invalidations) - HASH_HOOKS,
+	},
+	[KHT_HOOKS_HCALLS] = { .hooks = hcalls, .n = ARRAY_SIZE(hcalls) },
 };
 
 /*

@@ -81,7 +81,10 @@ static int our_get_dirty_log(struct kvm *kvm, struct kvm_dirty_log *log)
 	/* A guest that is older than we are. */
 	if (kvm->arch.nested_enable)
 		kht_need_nested();
-	BATCH(kvm, true, rc = stock.get_dirty_log(kvm, log));
+	BATCH(kvm, true, {
+		kht_sweep_harvest(kvm, log);
+		rc = stock.get_dirty_log(kvm, log);
+	});
 	if (READ_ONCE(kht_param_rc_audit))
 		kht_audit_guest(kvm);
 	srcu_read_unlock(&kht_inside, idx);
@@ -90,7 +93,10 @@ static int our_get_dirty_log(struct kvm *kvm, struct kvm_dirty_log *log)
 
 static void our_flush_memslot(struct kvm *kvm, struct kvm_memory_slot *slot)
 {
-	BATCH(kvm, false, stock.flush_memslot(kvm, slot));
+	BATCH(kvm, false, {
+		kht_sweep_flush_slot(kvm, slot);
+		stock.flush_memslot(kvm, slot);
+	});
 }
 
 static void our_commit_memory_region(struct kvm *kvm, struct kvm_memory_slot *old,
@@ -104,7 +110,10 @@ static bool our_unmap_gfn_range(struct kvm *kvm, struct kvm_gfn_range *range)
 {
 	bool rc;
 
-	BATCH(kvm, true, rc = stock.unmap_gfn_range(kvm, range));
+	BATCH(kvm, true, {
+		kht_sweep_unmap(kvm, range->slot, range->start, range->end);
+		rc = stock.unmap_gfn_range(kvm, range);
+	});
 	return rc;
 }
 

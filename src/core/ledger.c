@@ -259,15 +259,22 @@ static bool uses(const struct kht_thread *t, u32 lpid)
 	       kht_key_lpid(kht_load(&t->quadrant)) == lpid;
 }
 
+/* Does @cpu, whose thread is @t, use the domain's translations without having settled up to @upto? */
+bool kht_thread_behind(const struct kht_ledger *l, const struct kht_thread *t, unsigned int cpu,
+		       u64 upto)
+{
+	return uses(t, l->lpid) && kht_load(&l->seen[cpu]) < upto;
+}
+
 static bool word_behind(const struct kht_ledger *l, const struct kht_thread *threads,
-			u64 upto, unsigned int word)
+			u64 upto, unsigned int self, unsigned int word)
 {
 	unsigned long left = kht_load(&l->visited[word]);
 	unsigned int cpu;
 
 	for (; left; left &= left - 1) {
 		cpu = word * KHT_WORD_BITS + __builtin_ctzl(left);
-		if (uses(&threads[cpu], l->lpid) && kht_load(&l->seen[cpu]) < upto)
+		if (cpu != self && kht_thread_behind(l, &threads[cpu], cpu, upto))
 			return true;
 	}
 	return false;
@@ -280,14 +287,18 @@ static bool word_behind(const struct kht_ledger *l, const struct kht_thread *thr
  *
  * The fence orders the raise of gen before the look; its partner is the fence
  * in kht_arrive().
+ *
+ * @self, if any, is the thread that asks, with preemption off and out of guest mode: its
+ * mark means no more than that a vCPU is loaded there, which settles before it runs on.
  */
-bool kht_behind(const struct kht_ledger *l, const struct kht_thread *threads, u64 upto)
+bool kht_others_behind(const struct kht_ledger *l, const struct kht_thread *threads,
+		       u64 upto, unsigned int self)
 {
 	unsigned int word;
 
 	kht_full_fence();
 	for (word = 0; word < words(l->nr_threads); word++)
-		if (word_behind(l, threads, upto, word))
+		if (word_behind(l, threads, upto, self, word))
 			return true;
 	return false;
 }

@@ -6,9 +6,22 @@
 #include "kht_env.h"
 #include "kht_protocol.h"
 
+/* A hash guest has one scope: a flush for the one reason does for the other too. */
+static void execute_hash(struct kht_ledger *l, struct kht_thread *t, const struct kht_debt *d)
+{
+	if (d->need == KHT_FLUSH || d->process == KHT_FLUSH)
+		kht_hash_local_flush(l->lpid);
+	else if (d->need == KHT_REPLAY)
+		kht_hash_local_pages(l->lpid, t->replay, d->pages);
+	else
+		kht_hash_local_sync(l->lpid);
+}
+
 /* The last step of each executor is this thread's ptesync and ERAT. */
 static void execute(struct kht_ledger *l, struct kht_thread *t, const struct kht_debt *d)
 {
+	if (l->hash)
+		return execute_hash(l, t, d);
 	if (d->need == KHT_FLUSH)
 		kht_local_flush(l->lpid);
 	if (d->need == KHT_REPLAY)
@@ -143,6 +156,18 @@ static void broadcast(struct kht_ledger *l, struct kht_cover *c, u32 ceiling)
 }
 
 /*
+ * What a hash guest has invalidated with H_LOCAL (src/core/hash.c), and the host needs
+ * to be gone. Threads in guest are interrupted, once for all of it, instead of a
+ * broadcast: the kernel has none for the whole LPID of a hash guest that does not sleep.
+ */
+static void kick(const struct kht_ledger *l, struct kht_cover *c)
+{
+	c->how = KHT_HOW_KICK;
+	if (!kht_mutant(KHT_MUT_LIST_IGNORED))
+		kht_hash_kick(l, c->upto);
+}
+
+/*
  * The end of a batch, and of every other operation whose caller may free
  * memory: brings everything recorded on the domain so far, by whomever, to the
  * threads that still run with older translations (invariants 2 and 7). At most
@@ -165,6 +190,8 @@ struct kht_cover kht_cover(struct kht_ledger *l, const struct kht_thread *thread
 		return c;
 	if ((defer && !kht_behind(l, threads, c.upto)) || kht_mutant(KHT_MUT_NO_BATCH_END))
 		c.how = KHT_HOW_DEBT;
+	else if (l->hash)
+		kick(l, &c);
 	else
 		broadcast(l, &c, ceiling);
 	kht_lock(l);
@@ -197,6 +224,8 @@ u32 kht_left_core(struct kht_ledger *l, const struct kht_thread *threads,
 	u64 left;
 	u32 n = 0;
 
+	if (l->hash && kht_mutant(KHT_MUT_LOCAL_UNTRACKED))
+		return 0;
 	kht_lock(l);
 	left = kht_leave_core(l, core);
 	kht_unlock(l);
@@ -234,16 +263,28 @@ bool kht_pay_process(struct kht_ledger *l, unsigned int cpu)
 
 	if (kht_load(&l->left_seen[cpu]) >= d.left || kht_mutant(KHT_MUT_NO_DETACH_SETTLE))
 		return false;
-	kht_local_flush_process(l->lpid);
+	if (l->hash)
+		kht_hash_local_flush(l->lpid);
+	else
+		kht_local_flush_process(l->lpid);
 	kht_settled(l, cpu, &d);
 	return true;
+}
+
+/* A flush of the whole LPID on every thread of the machine began after @upto was recorded. */
+void kht_done_everywhere(struct kht_ledger *l, u64 upto)
+{
+	kht_lock(l);
+	kht_credit(l, 0, upto);
+	kht_covered(l, upto);
+	kht_unlock(l);
 }
 
 /*
  * Invariant 8: before the hooks go, one broadcast executes every partition-scope
  * debt of the domain. Returns false when there was none. New invalidations are
  * no longer deferred when this is called. Threads that never visited count: an
- * adopted guest may have run there before it had a ledger.
+ * adopted guest may have run there before it had a ledger. May sleep for a hash guest.
  */
 bool kht_pay_all(struct kht_ledger *l)
 {
@@ -258,10 +299,10 @@ bool kht_pay_all(struct kht_ledger *l)
 	kht_unlock(l);
 	if (!owed || kht_mutant(KHT_MUT_NO_DETACH_SETTLE))
 		return false;
-	kht_broadcast_lpid(l->lpid);
-	kht_lock(l);
-	kht_credit(l, 0, upto);
-	kht_covered(l, upto);
-	kht_unlock(l);
+	if (l->hash)
+		kht_hash_broadcast(l->lpid);
+	else
+		kht_broadcast_lpid(l->lpid);
+	kht_done_everywhere(l, upto);
 	return true;
 }

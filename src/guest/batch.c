@@ -55,6 +55,9 @@ static void claim(struct kht_domain *d, bool shadows)
  * while we detach: a batch begun earlier, by another task, may still be open,
  * and its pages are this caller's concern too (invariants 7 and 8).
  *
+ * Nothing of a hash guest is absorbed (src/guest/hash.c), but the end covers what it has
+ * removed with H_LOCAL.
+ *
  * @shadows: absorb what is invalidated in the guest's shadows too. Not for a caller
  * that unmaps pages and gives up mmu_lock before the batch ends: the L1's
  * H_TLB_INVALIDATE would find no entry any more, and return to an L1 that then
@@ -64,9 +67,9 @@ struct kht_domain *kht_batch_begin(struct kvm *kvm, bool shadows)
 {
 	struct kht_domain *d = kht_domain_of(kvm);
 
-	if (!d || !READ_ONCE(d->live) || !kvm_is_radix(kvm))
+	if (!d || !READ_ONCE(d->live))
 		return NULL;
-	if (READ_ONCE(kht_deferring) && !kht_batching(d))
+	if (READ_ONCE(kht_deferring) && kvm_is_radix(kvm) && !kht_batching(d))
 		claim(d, shadows);
 	return d;
 }
@@ -77,7 +80,9 @@ static void count_cover(struct kht_domain *d, const struct kht_cover *c)
 
 	kht_count(d->stats, KHT_STAT_BATCHES, 1);
 	kht_count(d->stats, KHT_STAT_BROADCASTS, c->broadcasts);
-	kht_count(d->stats, KHT_STAT_BROADCASTS_SAVED, n > c->broadcasts ? n - c->broadcasts : 0);
+	/* What a hash guest kept local has been counted (kht_hash_reach()). */
+	if (!d->ledger->hash)
+		kht_count(d->stats, KHT_STAT_BROADCASTS_SAVED, n > c->broadcasts ? n - c->broadcasts : 0);
 	trace_kht_cover(d->lpid, c->how, n, c->broadcasts);
 }
 

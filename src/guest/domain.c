@@ -25,6 +25,7 @@ struct kht_thread *kht_threads;
 bool kht_deferring;
 bool kht_moving;
 bool kht_nesting;
+bool kht_hashing;
 
 struct kht_domain __rcu *kht_domain_table[KHT_NR_LPIDS];
 static LIST_HEAD(domains);

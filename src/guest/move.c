@@ -16,7 +16,7 @@
 
 static DEFINE_PER_CPU(cpumask_t, kick_mask);
 
-static void leave_guest(void *unused)
+void kht_leave_guest(void *unused)
 {
 	/* Being interrupted is the point: the way back in settles. */
 }
@@ -68,7 +68,7 @@ static u32 leave_core(struct kht_domain *d, unsigned int prev)
 	cpumask_clear(kick);
 	for (i = 0; i < n; i++)
 		cpumask_set_cpu(cpus[i], kick);
-	smp_call_function_many(kick, leave_guest, NULL, 1);
+	smp_call_function_many(kick, kht_leave_guest, NULL, 1);
 	return n;
 }
 
@@ -121,6 +121,36 @@ static u32 move_nested(struct kht_domain *l1, const struct kht_vcpu *v, int prev
 }
 
 /*
+ * A vCPU of a hash guest. The kernel has no use for prev_cpu then. Nothing is unfinished on the CPU
+ * that is left, since a hash guest has no tlbie of its own; the core owes, for what the
+ * guest may go on to remove with H_LOCAL. Where the vCPU has been before
+ * track_moves() nobody knows: every core owes.
+ */
+static void move_hash(struct kht_domain *d, struct kvm_vcpu *vcpu, int cpu)
+{
+	int prev = READ_ONCE(vcpu->arch.prev_cpu);
+	u32 kicked = 0;
+
+	WRITE_ONCE(vcpu->arch.prev_cpu, cpu);
+	if (!READ_ONCE(d->tracks_moves) || prev == cpu)
+		return;
+	if (irqs_disabled()) {
+		/* Nobody can be interrupted: from here on no H_LOCAL is believed. */
+		WRITE_ONCE(d->trusts_local, false);
+		return;
+	}
+	if (prev < 0) {
+		kht_absorb_full(d->ledger);
+		kht_batch_cover(d);
+	} else if (kht_core_of(prev).first != kht_core_of(cpu).first) {
+		kicked = leave_core(d, prev);
+	}
+	kht_count(d->stats, KHT_STAT_MOVES, 1);
+	kht_count(d->stats, KHT_STAT_IPIS_SENT, kicked);
+	trace_kht_move(d->lpid, vcpu->vcpu_id, prev, cpu, true, kicked, -1);
+}
+
+/*
  * The CPUs we wait for need to be interrupted, so we must be able to take
  * interrupts ourselves: sched_in and the ioctls come with them enabled. Should
  * a kernel ever call us otherwise, the move is stock's (invariant 9), as are
@@ -135,8 +165,10 @@ void kht_on_vcpu_move(struct kvm_vcpu *vcpu, int cpu)
 	struct kht_move m;
 	u32 kicked = 0;
 
-	if (!d || !READ_ONCE(d->live) || !kvm_is_radix(kvm))
+	if (!d || !READ_ONCE(d->live))
 		return;
+	if (!kvm_is_radix(kvm))
+		return move_hash(d, vcpu, cpu);
 	v = vcpu_state(d, vcpu);
 	if (!v || !READ_ONCE(kht_moving) || !READ_ONCE(kht_param_lazy_move) || irqs_disabled())
 		return;

@@ -3,6 +3,7 @@
 #include <linux/errno.h>
 #include <linux/kernel.h>
 #include <linux/moduleparam.h>
+#include "kht_attach.h"
 #include "kht_ledger.h"
 #include "kht_module.h"
 #include "kht_params.h"
@@ -10,6 +11,7 @@
 bool kht_param_enabled = true;
 bool kht_param_defer = true;
 bool kht_param_lazy_move = true;
+bool kht_param_hpt_local;
 bool kht_param_rc_sync = true;
 bool kht_param_rc_audit;
 unsigned int kht_param_batch_ceiling = 64;
@@ -44,6 +46,15 @@ static int set_enabled(const char *val, const struct kernel_param *kp)
 	return rc ? rc : kht_apply_enabled();
 }
 
+static int set_hpt_local(const char *val, const struct kernel_param *kp)
+{
+	int rc = set_switch(val, kp);
+
+	if (!rc)
+		kht_apply_hpt_local();
+	return rc;
+}
+
 static const struct kernel_param_ops pages_ops = {
 	.set = set_pages,
 	.get = param_get_uint,
@@ -61,6 +72,12 @@ static const struct kernel_param_ops enabled_ops = {
 	.get = param_get_bool,
 };
 
+static const struct kernel_param_ops hpt_local_ops = {
+	.flags = KERNEL_PARAM_OPS_FL_NOARG,
+	.set = set_hpt_local,
+	.get = param_get_bool,
+};
+
 module_param_cb(enabled, &enabled_ops, &kht_param_enabled, 0600);
 __MODULE_PARM_TYPE(enabled, "bool");
 MODULE_PARM_DESC(enabled, "attach to kvm-hv; 0 settles every debt and restores stock behaviour at run time (default 1)");
@@ -72,6 +89,10 @@ MODULE_PARM_DESC(defer, "record invalidations of a guest that nobody runs and se
 module_param_cb(lazy_move, &switch_ops, &kht_param_lazy_move, 0600);
 __MODULE_PARM_TYPE(lazy_move, "bool");
 MODULE_PARM_DESC(lazy_move, "move vCPUs without waiting for an interrupt (default 1)");
+
+module_param_cb(hpt_local, &hpt_local_ops, &kht_param_hpt_local, 0600);
+__MODULE_PARM_TYPE(hpt_local, "bool");
+MODULE_PARM_DESC(hpt_local, "flush what a hash guest removes itself (H_REMOVE, H_BULK_REMOVE, H_PROTECT) on its core only, where nobody else can use it or the guest says so (H_LOCAL); not tried on silicon yet (default 0)");
 
 module_param_cb(rc_sync, &switch_ops, &kht_param_rc_sync, 0600);
 __MODULE_PARM_TYPE(rc_sync, "bool");

@@ -28,6 +28,7 @@ static const char * const names[KHT_NR_STATS] = {
 	[KHT_STAT_RC_CLEARED] = "tlb_rc_cleared",
 	[KHT_STAT_RC_AUDITED] = "tlb_rc_audited",
 	[KHT_STAT_RC_FINDINGS] = "tlb_rc_findings",
+	[KHT_STAT_HPT_LOCAL] = "tlb_hpt_local",
 	[KHT_STAT_STOCK] = "tlb_stock",
 };
 

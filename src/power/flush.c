@@ -13,6 +13,8 @@
 #include <asm/cpu_has_feature.h>
 #include <asm/cputhreads.h>
 #include <asm/hw_irq.h>
+#include <asm/kvm_ppc.h>
+#include <asm/kvm_book3s.h>
 #include <asm/mmu.h>
 #include <asm/ppc-opcode.h>
 #include <asm/reg.h>
@@ -22,6 +24,11 @@
 
 #define POWER9_RADIX_SETS	128	/* arch/powerpc/include/asm/book3s/64/mmu-hash.h */
 #define POWER10_RADIX_SETS	1
+/*
+ * Of a hash guest: every congruence class, as the kernel's own hash__tlbiel_all() does on
+ * both. A guest's tlb_sets is that of radix on a radix host, half of it.
+ */
+#define HASH_SETS		256
 
 #define RIC_TLB		0	/* ISA 3.0B Book III 5.9.3.3: TLB only */
 #define RIC_ALL		2	/* TLB, page walk cache, partition-table caching */
@@ -55,11 +62,15 @@ struct kht_core kht_core_of(unsigned int cpu)
 	};
 }
 
-/* R=1: radix. LPIDR names the LPID. */
-static __always_inline void local_invalidate(unsigned long rb, int ric, int prs)
+/*
+ * LPIDR names the LPID; @r: 1 radix, 0 hash. In hypervisor state the operand R counts,
+ * whatever the host's own translation is (ISA 3.0B Book III 5.9.3.3); for hash on a radix
+ * host that has been tried on QEMU only.
+ */
+static __always_inline void local_invalidate(unsigned long rb, int ric, int prs, int r)
 {
-	asm volatile(".machine push; .machine power9; tlbiel %0,%1,%2,%3,1; .machine pop"
-		     : : "r" (rb), "r" (0), "i" (ric), "i" (prs) : "memory");
+	asm volatile(".machine push; .machine power9; tlbiel %0,%1,%2,%3,%4; .machine pop"
+		     : : "r" (rb), "r" (0), "i" (ric), "i" (prs), "i" (r) : "memory");
 }
 
 /*
@@ -86,11 +97,15 @@ static void borrow_lpidr(struct borrow *b, u32 lpid)
  * The ERAT is per thread and a tlbiel by congruence class leaves it alone
  * (Linux commit fa73b8fa2b52), so it goes last, as in flush_guest_tlb().
  */
-static void return_lpidr(struct borrow *b)
+static __always_inline void return_lpidr(struct borrow *b, int r)
 {
 	asm volatile("ptesync" : : : "memory");
-	if (!kht_mutant(KHT_MUT_KEEP_ERAT))
+	if (kht_mutant(KHT_MUT_KEEP_ERAT))
+		;
+	else if (r)
 		asm volatile(PPC_RADIX_INVALIDATE_ERAT_GUEST : : : "memory");
+	else
+		asm volatile(PPC_ISA_3_0_INVALIDATE_ERAT : : : "memory");
 	mtspr(SPRN_LPID, b->lpid);
 	isync();
 	if (b->msr & MSR_EE)
@@ -98,32 +113,37 @@ static void return_lpidr(struct borrow *b)
 	local_irq_restore(b->flags);
 }
 
-static __always_inline void flush_sets(u32 lpid, int prs)
+static __always_inline void flush_sets(u32 lpid, int prs, int r, unsigned int sets)
 {
 	unsigned long rb = IS_LPID;
 	unsigned int set;
 	struct borrow b;
 
 	borrow_lpidr(&b, lpid);
-	local_invalidate(rb, RIC_ALL, prs);
-	for (set = 1; set < kht_tlb_sets() && !kht_mutant(KHT_MUT_ONE_SET); set++) {
+	local_invalidate(rb, RIC_ALL, prs, r);
+	for (set = 1; set < sets && !kht_mutant(KHT_MUT_ONE_SET); set++) {
 		rb += SET_STEP;
-		local_invalidate(rb, RIC_TLB, prs);
+		local_invalidate(rb, RIC_TLB, prs, r);
 	}
-	return_lpidr(&b);
+	return_lpidr(&b, r);
 }
 
 void kht_local_flush(u32 lpid)
 {
 	if (kht_mutant(KHT_MUT_WRONG_SCOPE))
-		flush_sets(lpid, 1);
+		flush_sets(lpid, 1, 1, kht_tlb_sets());
 	else
-		flush_sets(lpid, 0);
+		flush_sets(lpid, 0, 1, kht_tlb_sets());
 }
 
 void kht_local_flush_process(u32 lpid)
 {
-	flush_sets(lpid, 1);
+	flush_sets(lpid, 1, 1, kht_tlb_sets());
+}
+
+void kht_hash_local_flush(u32 lpid)
+{
+	flush_sets(lpid, 0, 0, HASH_SETS);
 }
 
 /* AP field of a radix page size (ISA 3.0B Book III figure "AP encodings"). */
@@ -150,8 +170,19 @@ void kht_local_pages(u32 lpid, const u64 *pages, u32 n)
 	for (i = 0; i < n; i++)
 		local_invalidate(kht_page_gpa(pages[i]) |
 				 actual_page(kht_page_shift(pages[i])) << PPC_BITLSHIFT(58),
-				 RIC_TLB, 0);
-	return_lpidr(&b);
+				 RIC_TLB, 0, 1);
+	return_lpidr(&b, 1);
+}
+
+void kht_hash_local_pages(u32 lpid, const u64 *rbs, u32 n)
+{
+	struct borrow b;
+	u32 i;
+
+	borrow_lpidr(&b, lpid);
+	for (i = 0; i < n; i++)
+		local_invalidate(rbs[i], RIC_TLB, 0, 0);
+	return_lpidr(&b, 0);
 }
 
 void kht_local_sync(u32 lpid)
@@ -159,7 +190,15 @@ void kht_local_sync(u32 lpid)
 	struct borrow b;
 
 	borrow_lpidr(&b, lpid);
-	return_lpidr(&b);
+	return_lpidr(&b, 1);
+}
+
+void kht_hash_local_sync(u32 lpid)
+{
+	struct borrow b;
+
+	borrow_lpidr(&b, lpid);
+	return_lpidr(&b, 0);
 }
 
 void kht_complete_guest_flushes(bool gtse)
@@ -168,6 +207,11 @@ void kht_complete_guest_flushes(bool gtse)
 		asm volatile("eieio; tlbsync; ptesync" : : : "memory");
 	else
 		asm volatile("ptesync" : : : "memory");
+}
+
+void kht_complete_updates(void)
+{
+	asm volatile("ptesync" : : : "memory");
 }
 
 static DEFINE_PER_CPU(unsigned int, broadcasting);
@@ -191,6 +235,41 @@ void kht_broadcast_lpid(u32 lpid)
 	preempt_disable();
 	__this_cpu_inc(broadcasting);
 	radix__flush_all_lpid(lpid);
+	__this_cpu_dec(broadcasting);
+	preempt_enable();
+}
+
+void kht_hash_broadcast_page(struct kvm *kvm, __be64 *hpte, unsigned long index)
+{
+	preempt_disable();
+	__this_cpu_inc(broadcasting);
+	kvmppc_invalidate_hpte(kvm, hpte, index);
+	__this_cpu_dec(broadcasting);
+	preempt_enable();
+}
+
+static set_partition_fn set_partition;
+
+void kht_hash_use(set_partition_fn fn)
+{
+	WRITE_ONCE(set_partition, fn);
+}
+
+/*
+ * The kernel flushes the whole LPID of a hash guest in one place only, where it writes
+ * the partition table (flush_partition()), and is in doubt there whether the errata of
+ * tlbie need a fix-up. One page's tlbie after it, here of a page that does not matter, brings
+ * all of them. Where kvm-hv has no such function, nothing of a hash guest was deferred.
+ */
+void kht_hash_broadcast_lpid(struct kvm *kvm)
+{
+	__be64 nothing[2] = { 0 };
+
+	preempt_disable();
+	__this_cpu_inc(broadcasting);
+	if (set_partition)
+		set_partition(kvm);
+	kvmppc_invalidate_hpte(kvm, nothing, 0);
 	__this_cpu_dec(broadcasting);
 	preempt_enable();
 }

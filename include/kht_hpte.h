@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * HPTEs as KVM-HV keeps them: big endian; since POWER9 in the format of ISA 3.0, while
+ * guests and all of KVM's arithmetic use the older one.
+ */
+#ifndef KHT_HPTE_H
+#define KHT_HPTE_H
+
+#include <linux/kvm_host.h>
+#include <asm/kvm_ppc.h>
+#include <asm/kvm_book3s.h>
+#include <asm/kvm_book3s_64.h>
+
+#define KHT_HPTE_R_BYTE	14	/* R is in the last but one of the HPTE's 16 bytes */
+
+static inline __be64 *kht_hpte_at(const struct kvm *kvm, unsigned long index)
+{
+	return (__be64 *)(kvm->arch.hpt.virt + (index << 4));
+}
+
+/* Both doublewords of an HPTE, in the older format. */
+struct kht_hpte {
+	unsigned long v, r;
+};
+
+static inline struct kht_hpte kht_hpte_read(const __be64 *hpte)
+{
+	unsigned long v = be64_to_cpu(hpte[0]), r = be64_to_cpu(hpte[1]);
+
+	return (struct kht_hpte){ hpte_new_to_old_v(v, r), hpte_new_to_old_r(r) };
+}
+
+/* The operand RB of a tlbie or tlbiel of what the HPTE maps. */
+static inline u64 kht_hpte_rb(const __be64 *hpte, unsigned long index)
+{
+	struct kht_hpte e = kht_hpte_read(hpte);
+
+	return compute_tlbie_rb(e.v, e.r, index);
+}
+
+/* Preemption is off: whoever holds an HPTE lets it go soon. */
+static inline void kht_hpte_lock(__be64 *hpte)
+{
+	while (!try_lock_hpte(hpte, HPTE_V_HVLOCK))
+		cpu_relax();
+}
+
+#endif
