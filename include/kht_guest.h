@@ -41,7 +41,8 @@ struct kht_domain {
 	/* Of a guest only. */
 	struct list_head shadows;	/* RCU; changed under the shadow lock */
 	struct kht_batcher batcher[KHT_BATCHERS];
-	struct kht_vcpu **vcpu;		/* by vcpu_idx, made at the first vcpu_load */
+	struct kht_vcpu **vcpu;		/* vcpus, or kht_no_vcpus while it is a hash guest */
+	struct kht_vcpu **vcpus;	/* by vcpu_idx, made at the first vcpu_load */
 	bool tracks_moves;		/* hash: moves leave debts */
 	bool trusts_local;		/* hash: they have since everything was flushed */
 	struct kht_stats counts;
@@ -50,6 +51,7 @@ struct kht_domain {
 };
 
 extern struct kht_thread *kht_threads;		/* by CPU number */
+extern struct kht_vcpu *kht_no_vcpus[KVM_MAX_VCPUS];	/* all NULL */
 
 /*
  * True while invalidations may become debts or be batched. Written by attach
@@ -178,6 +180,7 @@ void kht_sweep_harvest(struct kvm *kvm, const struct kvm_dirty_log *log);	/* may
 void kht_leave_guest(void *unused);			/* for smp_call_function_many() */
 void kht_on_vcpu_move(struct kvm_vcpu *vcpu, int cpu);
 void kht_put_order(struct kvm_vcpu *vcpu, struct kht_vcpu *v, bool scheduled_out);
+void kht_put_other(struct kht_thread *t);
 
 /*
  * Runs on the CPU that is being left, and takes the mark away: only the vCPU
@@ -187,9 +190,6 @@ void kht_put_order(struct kvm_vcpu *vcpu, struct kht_vcpu *v, bool scheduled_out
  * KVM's preempt notifier calls us with interrupts off, when the thread is
  * scheduled out; the end of an ioctl with interrupts on. That tells the two
  * apart in every kernel.
- *
- * A hash guest's R and C bits are read by whoever then sees nobody in guest: this thread's
- * updates of them come before its mark goes.
  *
  * Inline, for it runs at every exit to user space.
  */
@@ -203,12 +203,10 @@ static __always_inline void kht_on_vcpu_put(struct kvm_vcpu *vcpu)
 	if (!kht_load(&t->guest))
 		return;
 	d = kht_domain_of(vcpu->kvm);
-	if (unlikely(d && d->ledger->hash))
-		kht_complete_updates();
-	kht_leave(&t->guest);
 	v = d ? d->vcpu[vcpu->vcpu_idx] : NULL;
 	if (unlikely(!v))
-		return;
+		return kht_put_other(t);
+	kht_leave(&t->guest);
 	kht_vcpu_ran(v, cpu);
 	if (unlikely(kht_vcpu_may_sync(v, irqs_disabled())))
 		kht_put_order(vcpu, v, irqs_disabled());

@@ -22,6 +22,7 @@
 #include "kht_protocol.h"
 
 struct kht_thread *kht_threads;
+struct kht_vcpu *kht_no_vcpus[KVM_MAX_VCPUS];
 bool kht_deferring;
 bool kht_moving;
 bool kht_nesting;
@@ -53,10 +54,10 @@ static void free_domain(struct kht_domain *d)
 {
 	int i;
 
-	if (d->vcpu)
+	if (d->vcpus)
 		for (i = 0; i < KVM_MAX_VCPUS; i++)
-			kfree(d->vcpu[i]);
-	kvfree(d->vcpu);
+			kfree(d->vcpus[i]);
+	kvfree(d->vcpus);
 	kvfree(d->ledger);
 	kfree(d);
 }
@@ -99,11 +100,12 @@ static struct kht_domain *publish(struct kvm *kvm, bool live)
 	d = alloc_domain(kvm, kvm->arch.lpid);
 	if (!d)
 		return NULL;
-	d->vcpu = kvcalloc(KVM_MAX_VCPUS, sizeof(*d->vcpu), GFP_KERNEL);
-	if (!d->vcpu) {
+	d->vcpus = kvcalloc(KVM_MAX_VCPUS, sizeof(*d->vcpus), GFP_KERNEL);
+	if (!d->vcpus) {
 		free_domain(d);
 		return NULL;
 	}
+	d->vcpu = d->vcpus;
 	d->live = live;
 	kht_files_add(&d->files, kvm->debugfs_dentry, d->stats);
 	list_add(&d->node, &domains);

@@ -39,7 +39,10 @@ static void count_settle(struct kht_domain *d, const struct kht_debt *debt)
  */
 static void note_kind(struct kht_domain *d)
 {
-	WRITE_ONCE(d->ledger->hash, !kvm_is_radix(d->kvm));
+	bool hash = !kvm_is_radix(d->kvm);
+
+	WRITE_ONCE(d->vcpu, hash ? kht_no_vcpus : d->vcpus);
+	WRITE_ONCE(d->ledger->hash, hash);
 }
 
 static noinline void settle(struct kht_domain *d, struct kht_thread *t, unsigned int cpu)

@@ -194,3 +194,14 @@ void kht_put_order(struct kvm_vcpu *vcpu, struct kht_vcpu *v, bool scheduled_out
 	if (READ_ONCE(kht_param_lazy_move) && kht_vcpu_put(v, scheduled_out))
 		kht_complete_guest_flushes(gtse(vcpu->kvm));
 }
+
+/*
+ * The same for a vCPU without a state: of a guest without a domain, or of a hash guest,
+ * whose R and C bits are read by whoever then sees nobody in guest. This thread's
+ * updates of them come before its mark goes.
+ */
+void kht_put_other(struct kht_thread *t)
+{
+	kht_complete_updates();
+	kht_leave(&t->guest);
+}
