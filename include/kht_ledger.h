@@ -165,6 +165,19 @@ void kht_stage_full(struct kht_ledger *l);			/* [lock] */
 u64 kht_commit(struct kht_ledger *l);				/* [lock] */
 bool kht_log_page(const struct kht_ledger *l, u64 gen, u64 *page);	/* [lock] */
 
+static inline bool kht_uses(const struct kht_thread *t, u32 lpid)
+{
+	return kht_key_lpid(kht_load(&t->guest)) == lpid ||
+	       kht_key_lpid(kht_load(&t->quadrant)) == lpid;
+}
+
+/* Does @cpu, whose thread is @t, use the domain's translations without having settled up to @upto? */
+static inline bool kht_thread_behind(const struct kht_ledger *l, const struct kht_thread *t,
+				     unsigned int cpu, u64 upto)
+{
+	return kht_uses(t, l->lpid) && kht_load(&l->seen[cpu]) < upto;
+}
+
 #define KHT_NO_THREAD	(~0U)
 
 bool kht_others_behind(const struct kht_ledger *l, const struct kht_thread *threads,
@@ -181,8 +194,6 @@ static inline bool kht_occupied(const struct kht_ledger *l, const struct kht_thr
 	return kht_behind(l, threads, ~0ULL);
 }
 
-bool kht_thread_behind(const struct kht_ledger *l, const struct kht_thread *t, unsigned int cpu,
-		       u64 upto);
 
 void kht_covered(struct kht_ledger *l, u64 upto);		/* [lock] */
 void kht_credit(struct kht_ledger *l, u64 from, u64 upto);	/* [lock] */

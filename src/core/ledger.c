@@ -253,19 +253,6 @@ bool kht_log_page(const struct kht_ledger *l, u64 gen, u64 *page)
 	return true;
 }
 
-static bool uses(const struct kht_thread *t, u32 lpid)
-{
-	return kht_key_lpid(kht_load(&t->guest)) == lpid ||
-	       kht_key_lpid(kht_load(&t->quadrant)) == lpid;
-}
-
-/* Does @cpu, whose thread is @t, use the domain's translations without having settled up to @upto? */
-bool kht_thread_behind(const struct kht_ledger *l, const struct kht_thread *t, unsigned int cpu,
-		       u64 upto)
-{
-	return uses(t, l->lpid) && kht_load(&l->seen[cpu]) < upto;
-}
-
 static bool word_behind(const struct kht_ledger *l, const struct kht_thread *threads,
 			u64 upto, unsigned int self, unsigned int word)
 {
