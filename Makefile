@@ -10,7 +10,7 @@ help:
 	@echo 'make install         on a POWER host: build and install with dkms'
 	@echo 'make deb [SUITE=bookworm|trixie]'
 	@echo '                     build the Debian package in that Debian, into build/deb'
-	@echo 'make demo [KERNEL=6.12] [MACHINE=powernv9] [GUEST=radix|nested]'
+	@echo 'make demo [KERNEL=6.12] [MACHINE=powernv9] [GUEST=radix|nested|hpt]'
 	@echo '                     measure stock against the module in an emulated POWER host'
 	@echo 'make check           the tests below, within an hour; make check-all all of them, on every kernel and machine'
 	@echo 'make check-unit      the decisions of src/core and the parts of the bench, in user space'

@@ -5,6 +5,7 @@ Turn the KHT-JSON lines of a demo's console log into report.json and print them 
 import json
 import sys
 
+NOTES = {"hpt": " (module loaded with hpt_local=1, broadcasts counted by the QEMU plugin)"}
 FIGURES = ("broadcasts", "local_flushes", "waited_ipis", "exits", "ns")
 PREFIX = "KHT-JSON "
 
@@ -22,7 +23,7 @@ def title(record):
 
 
 def figures(record):
-    """Nested guests have LPIDs of their own, whose broadcasts count too."""
+    """all_broadcasts: those of nested guests' own LPIDs too; of hash guests, what the plugin saw."""
     found = {figure: record[figure] for figure in FIGURES}
     found["broadcasts"] = record.get("all_broadcasts", found["broadcasts"])
     if "lost_stores" in record:
@@ -86,7 +87,8 @@ def main():
     with open(output, "w", encoding="utf-8") as report:
         json.dump({"kernel": kernel, "machine": machine, "guest": guest, "workloads": entries}, report, indent=2)
         report.write("\n")
-    print(f"\nLinux {kernel} on {machine}, {guest} guest; figures are per round of the host's operation.\n")
+    print(f"\nLinux {kernel} on {machine}, {guest} guest{NOTES.get(guest, '')}; "
+          "figures are per round of the host's operation.\n")
     print(table(entries))
     for line in losses(entries):
         print(f"\n{line}")

@@ -33,7 +33,7 @@ struct call {
 struct entry {
 	__be64 *hpte;
 	unsigned long index;
-	struct kht_hpte old;	/* as found, without the lock bit */
+	struct kht_hpte old;	/* as found, with the lock bit: ANDCOND sees it, as in the kernel */
 	struct revmap_entry *rev;
 };
 
@@ -60,19 +60,13 @@ static bool in_table(const struct call *c, unsigned long index)
 	return index < kvmppc_hpt_npte(&c->kvm->arch.hpt);
 }
 
-static void read_locked(const struct call *c, struct entry *e)
-{
-	e->old = kht_hpte_read(e->hpte);
-	e->old.v &= ~HPTE_V_HVLOCK;
-	e->rev = &c->kvm->arch.hpt.rev[e->index];
-}
-
 static void lock_entry(const struct call *c, struct entry *e, unsigned long index)
 {
 	e->index = index;
 	e->hpte = kht_hpte_at(c->kvm, index);
 	kht_hpte_lock(e->hpte);
-	read_locked(c, e);
+	e->old = kht_hpte_read(e->hpte);
+	e->rev = &c->kvm->arch.hpt.rev[index];
 }
 
 /* As it was found; nothing of it has been changed. */
@@ -191,7 +185,7 @@ bool kht_on_h_remove(struct kvm_vcpu *vcpu, unsigned long flags, unsigned long i
 		return true;
 	}
 	remove(&c, &e);
-	vcpu->arch.regs.gpr[4] = (e.old.v & ~HPTE_V_ABSENT) | HPTE_V_VALID;
+	vcpu->arch.regs.gpr[4] = (e.old.v & ~(HPTE_V_ABSENT | HPTE_V_HVLOCK)) | HPTE_V_VALID;
 	vcpu->arch.regs.gpr[5] = e.rev->guest_rpte & RPTE_GUEST;
 	unlock_hpte(e.hpte, 0);
 	note_mmio(&c, &e);

@@ -9,15 +9,19 @@ CHURN_SECONDS=${1:-10}
 . /kht/administration.sh
 . /kht/nested-figures.sh
 . /kht/audits.sh
+. /kht/hash-figures.sh
 
 stock_figures
 sanitized || nested_stock
+# The sanitizer's model is of radix tables.
+sanitized || hash_stock
 kht_check module-loads module_load || kht_end
 status_and_counters
 module_figures
 nested_module
 kht_check status-says-nested-is-on status_is_readable nested "nested calls"
 audits
+sanitized || hash_module
 tunables
 switching
 beside_nested switching-beside-a-nested-guest-loses-nothing on_and_off
@@ -25,6 +29,8 @@ two_guests
 lpid_reuse
 killed_guest
 cpu_offline
+sanitized || under_churn switching-beside-a-hash-guest-loses-nothing 2 hash_on_and_off hash
+sanitized || under_churn cpu-offline-beside-a-hash-guest-loses-nothing 2 offline_and_online hash
 beside_nested cpu-offline-beside-a-nested-guest-loses-nothing offline_and_online
 kht_check module-unloads module_unload
 figures_are_stock after-unload

@@ -34,6 +34,6 @@ run module migrate --variant kernel --rounds 100
 expect migrate-flushes-the-core-it-left tlb_process_flushes -ge 25
 run module replace --variant slot --rounds 100
 expect replace-slot-counts-quadrant-accesses tlb_quadrant -ge 100
-running_guest_keeps_up module
+running_guest_keeps_up module 100
 detach_pays
 kht_end

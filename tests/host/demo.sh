@@ -1,5 +1,5 @@
 # shellcheck shell=sh disable=SC1091
-# demo.sh [radix|nested]: every workload with the kernel as it was booted, then with the module.
+# demo.sh [radix|nested|hpt]: every workload with the kernel as it was booted, then with the module.
 . /kht/lib.sh
 . /kht/workloads.sh
 
@@ -26,9 +26,21 @@ measure_nested() {
 	run "$1" nested --variant move --pages 8 --rounds 100
 }
 
+measure_hpt() {
+	for case in dirty-log:idle dirty-log:running unmap:idle unmap:running unmap-single:idle; do
+		run "$1" "${case%:*}" --variant "${case#*:}" --mmu hash --rounds 2
+	done
+	run "$1" hpt-remove --variant one --pages 2000
+	run "$1" hpt-remove --variant others --pages 2000
+	run "$1" hpt-remove --variant local --pages 2000
+}
+
 guest=${1:-radix}
 "measure_$guest" stock
-if module_load; then
+parameters=
+[ "$guest" != hpt ] || parameters=hpt_local=1
+# shellcheck disable=SC2086 # none, or one
+if module_load $parameters; then
 	"measure_$guest" module
 else
 	kht_fail demo "kvm-hv-tlb.ko does not load on this kernel; dmesg says why"

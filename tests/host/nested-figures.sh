@@ -2,7 +2,7 @@
 # Guests of a guest (vmm nested): stock as seen, ours as promised; sourced by nested.sh and check.sh.
 
 NESTED_PAGES=256
-NESTED_REFAULTS=80
+NESTED_REFAULTS=40
 # A harvest of pages that two L2s use is three invalidations of each: L1's translation and one of each L2.
 NESTED_HARVEST=$((3 * NESTED_PAGES * PER_PAGE))
 # What a batch may cost instead: one flush of each of the three LPIDs.

@@ -1,9 +1,9 @@
 # shellcheck shell=sh
 # What happens to the module, or to CPUs and guests, while vCPUs run; sourced by check.sh.
 
-# under_churn TEST TURNS COMMAND: that many turns of COMMAND while a guest churns
+# under_churn TEST TURNS COMMAND [MMU]: that many turns of COMMAND while a guest churns, radix or hash
 under_churn() {
-	vmm churn --vcpus 3 --seconds 600 --seed "$2" >/tmp/churn.out 2>&1 &
+	vmm churn --vcpus 3 --seconds 600 --seed "$2" --mmu "${4:-radix}" >/tmp/churn.out 2>&1 &
 	churn_pid=$!
 	turn=0
 	broken=
@@ -39,6 +39,8 @@ switching() {
 	module_set enabled 1
 	figures_are_ours after-switching-on
 }
+
+hash_on_and_off() { on_and_off && module_set hpt_local 1 && sleep 0.3 && module_set hpt_local 0; }
 
 LAST_CPU=/sys/devices/system/cpu/cpu3/online
 

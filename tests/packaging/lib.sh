@@ -6,6 +6,7 @@
 HERE=$TOP/tests/packaging
 package=kvm-hv-tlb
 too_old=5.10.0-1-powerpc64le
+too_new=9.9.9-powerpc64le
 headless=6.1.0-1-powerpc64le
 
 failed=0
@@ -78,12 +79,13 @@ install_kernel_modules() {
 	cp "$from"/modules.{builtin,builtin.modinfo,order} "$to/"
 }
 
-# A POWER machine that was upgraded from Debian 11 and has a kernel without its headers.
+# A POWER machine that was upgraded from Debian 11, has a kernel without its headers, and one of tomorrow.
 make_machine() {
 	layer dkms
 	install_kernel_modules
-	mkdir "$work/dkms/root/lib/modules/"{"$too_old","$headless"}
+	mkdir "$work/dkms/root/lib/modules/"{"$too_old","$headless","$too_new"}
 	ln -s "../$RELEASE/build" "$work/dkms/root/lib/modules/$too_old/build"
+	ln -s "../$RELEASE/build" "$work/dkms/root/lib/modules/$too_new/build"
 }
 
 about() { inside dkms modinfo -k "$RELEASE" -F "$1" "$package"; }

@@ -4,7 +4,7 @@
 
 PLUGIN_DIR=$BUILD/plugin
 
-# plugin_run SCENARIO KERNEL MACHINE: boot with the plugin; leaves $RUNS (the VMM's records) and $COUNTS (the plugin's).
+# plugin_run SCENARIO KERNEL MACHINE [ARGUMENTS]: boot with the plugin; leaves $RUNS (the VMM's records) and $COUNTS (the plugin's).
 plugin_run() {
 	local name=$1-$2-$3
 	need_root
@@ -14,7 +14,7 @@ plugin_run() {
 	"$SCRIPTS/root" tools
 	"$SCRIPTS/in-root" tools make -s -C "$TOP/tests/plugin" O="$PLUGIN_DIR" >&2
 	rm -f "$COUNTS" "$RUNS" "$FIGURES"
-	LOG=$name QEMU_EXTRA="-plugin file=$PLUGIN_DIR/kht-count.so,out=$COUNTS" "$SCRIPTS/boot" "$2" "$3" "$1" >&2
+	LOG=$name QEMU_EXTRA="-plugin file=$PLUGIN_DIR/kht-count.so,out=$COUNTS" "$SCRIPTS/boot" "$2" "$3" "$1" "${@:4}" >&2
 	sed -n 's/^KHT-JSON //p' "$CONSOLE" >"$RUNS"
 }
 

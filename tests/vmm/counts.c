@@ -27,7 +27,7 @@
 #define CALL_MANY	TRACEFS "events/kht/call_many/"
 #define MAX_LPID	4096
 #define ARCH_3_1	0x00040000	/* PPC_FEATURE2_ARCH_3_1 */
-#define MAX_EXTRAS	32
+#define MAX_EXTRAS	64
 
 static const char * const count_names[C_NR] = {
 	"broadcasts", "local_flushes", "tlbiel", "waited_ipis", "exits"
@@ -38,7 +38,7 @@ static const char * const module_counters[] = {
 	"tlb_broadcasts", "tlb_broadcasts_saved", "tlb_local_flushes", "tlb_replays",
 	"tlb_replayed_pages", "tlb_log_overflows", "tlb_syncs", "tlb_settles", "tlb_moves",
 	"tlb_moves_synced", "tlb_ipis_sent", "tlb_ipis_saved", "tlb_stock", "tlb_batches",
-	"tlb_quadrant", "tlb_process_flushes",
+	"tlb_quadrant", "tlb_process_flushes", "tlb_hpt_local",
 };
 
 static u64 most[C_NR], last[C_NR];	/* of all rounds; in the latest one */

@@ -15,7 +15,7 @@
 	.section .rodata
 	.balign	8
 	.machine "power9"
-	.globl	guest_start, guest_end, g_fill, g_pass, g_watch, g_hcalls, g_remap, g_look, g_hcall, g_nested, g_done
+	.globl	guest_start, guest_end, g_fill, g_pass, g_watch, g_hcalls, g_remap, g_look, g_hcall, g_hcall_list, g_touch, g_nested, g_done
 
 guest_start:
 	.irp	vec, 0x100, 0x180, 0x200, 0x280, 0x300, 0x380, 0x400, 0x480, \
@@ -27,12 +27,21 @@ guest_start:
 	.endr
 
 	.org	guest_start + 0x2000
-panic:	mfspr	%r5,26
+panic:	cmpdi	%r31,0
+	bne	absent
+1:	mfspr	%r5,26
 	mfspr	%r6,27
 	li	%r3,0
 	ori	%r3,%r3,HC_PANIC
 	sc	1
 	b	.
+
+/* Only g_touch expects to have no translation: it goes on at r31, with nothing loaded. */
+absent:	cmpdi	%r4,0x300
+	bne	1b
+	li	%r21,0
+	mtspr	26,%r31
+	rfid
 
 wrong:	mr	%r4,%r20
 	mr	%r5,%r21
@@ -289,4 +298,52 @@ g_look:
 	lwsync
 	std	%r23,MBOX_PASS(%r14)
 	b	1b
+
+/*
+ * g_hcall_list(list, count, stride): hcalls one after the other, each with its number
+ * and arguments in r3 to r11 before and what it returned there behind them.
+ */
+g_hcall_list:
+	mr	%r14,%r3
+	mr	%r15,%r4
+	mr	%r16,%r5
+1:	.irp	reg, 3, 4, 5, 6, 7, 8, 9, 10, 11
+	ld	%r\reg,8*(\reg-3)(%r14)
+	.endr
+	sc	1
+	.irp	reg, 3, 4, 5, 6, 7, 8, 9, 10, 11
+	std	%r\reg,8*(\reg+6)(%r14)
+	.endr
+	add	%r14,%r14,%r16
+	addi	%r15,%r15,-1
+	cmpdi	%r15,0
+	bne	1b
+	b	done
+
+/*
+ * g_touch(mbox, address, vsid, esid), effective addresses of one segment of a hash
+ * guest: load, never store; each load is a pass, also one that found no HPTE.
+ */
+g_touch:
+	slbmte	%r5,%r6
+	mr	%r14,%r3
+	mr	%r20,%r4
+	ld	%r22,MBOX_PASS(%r14)
+	bcl	20,31,1f
+1:	mflr	%r31
+	addi	%r31,%r31,3f-1b
+	mfmsr	%r0
+	ori	%r0,%r0,0x10		/* DR */
+	mtmsrd	%r0
+	isync
+2:	ld	%r21,0(%r20)
+3:	addi	%r22,%r22,1
+	std	%r21,MBOX_SEEN(%r14)
+	lwsync
+	std	%r22,MBOX_PASS(%r14)
+	ld	%r0,MBOX_STOP(%r14)
+	cmpdi	%r0,0
+	beq	2b
+	li	%r31,0
+	b	done
 guest_end:

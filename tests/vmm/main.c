@@ -28,6 +28,10 @@ static const struct workload {
 	{ "replace",		replace,	"copy mmap slot",		4,	400 },
 	{ "churn",		churn,		"vcpus",			256,	1 },
 	{ "hash",		hash,		"idle",				8,	20 },
+	{ "hpt-remove",		hpt_remove,	"one others local bulk protect",	10000,	1 },
+	{ "hpt-reset",		hpt_reset,	"reset resize reuse",			64,	8 },
+	{ "hpt-local",		hpt_local,	"hostile honest moving",			1,	50 },
+	{ "hpt-diff",		hpt_diff,	"turns",			1,	100000 },
 	{ "nested",		nested,		"bits dirty-log running refault age invalidate move shared destroy",	256,	8 },
 	{ "exit-cost",		exit_cost,	"idle",				1,	12 },
 };
@@ -99,12 +103,21 @@ static u64 number(const char *option, const char *text, u64 min, u64 max)
 	return n;
 }
 
+static bool is_hash(const char *mmu)
+{
+	if (strcmp(mmu, "hash") && strcmp(mmu, "radix"))
+		die("--mmu is hash or radix, not '%s'.", mmu);
+	return !strcmp(mmu, "hash");
+}
+
 static void set_option(const char *name, const char *value)
 {
 	if (!strcmp(name, "--variant"))
 		opt.variant = value;
 	else if (!strcmp(name, "--tag"))
 		opt.tag = value;
+	else if (!strcmp(name, "--mmu"))
+		opt.hash = is_hash(value);
 	else if (!strcmp(name, "--pages"))
 		opt.pages = number(name, value, 1, 65536);
 	else if (!strcmp(name, "--rounds"))
@@ -116,7 +129,7 @@ static void set_option(const char *name, const char *value)
 	else if (!strcmp(name, "--seed"))
 		opt.seed = number(name, value, 0, ~0ULL);
 	else
-		die("there is no option %s; there are --variant, --pages, --rounds, --vcpus, --seconds, --seed and --tag.", name);
+		die("there is no option %s; there are --variant, --mmu, --pages, --rounds, --vcpus, --seconds, --seed and --tag.", name);
 }
 
 static bool in_list(const char *list, const char *word)
@@ -142,7 +155,7 @@ static const struct workload *find_workload(const char *name)
 
 static void usage(void)
 {
-	fputs("usage: vmm WORKLOAD [--variant V] [--pages N] [--rounds N] [--vcpus N] [--seconds N] [--seed N] [--tag stock|module]\n", stderr);
+	fputs("usage: vmm WORKLOAD [--variant V] [--mmu radix|hash] [--pages N] [--rounds N] [--vcpus N] [--seconds N] [--seed N] [--tag stock|module]\n", stderr);
 	for (size_t i = 0; i < NR_WORKLOADS; i++)
 		fprintf(stderr, "  %-14s variants: %s\n", workloads[i].name, workloads[i].variants);
 	exit(EXIT_CANNOT);

@@ -12,7 +12,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "vmm.h"
+#include "hpt.h"
 
 #define VM_PPC_HV	1	/* KVM_CREATE_VM's type for KVM-HV */
 #define MBOX_GPA	0x10000
@@ -97,15 +97,12 @@ void vm_own_tables(struct vm *vm, u64 process_table)
 	must(ioctl(vm->fd, KVM_PPC_CONFIGURE_V3_MMU, &cfg), "KVM_PPC_CONFIGURE_V3_MMU");
 }
 
-#define HPT_ORDER 24	/* 16 MiB */
-
 void vm_hash(struct vm *vm)
 {
 	struct kvm_ppc_mmuv3_cfg cfg = { 0 };
-	__u32 order = HPT_ORDER;
 
 	must(ioctl(vm->fd, KVM_PPC_CONFIGURE_V3_MMU, &cfg), "KVM_PPC_CONFIGURE_V3_MMU of a hash guest");
-	must(ioctl(vm->fd, KVM_PPC_ALLOCATE_HTAB, &order), "KVM_PPC_ALLOCATE_HTAB");
+	hpt_allocate(vm, HPT_ORDER);
 }
 
 static void big_endian_off(struct vcpu *vcpu)
@@ -161,6 +158,10 @@ void vm_create(struct vm *vm, u64 nvcpus, void *data, u64 pages)
 	vm_log(vm, false);
 	for (u64 i = 0; i < nvcpus; i++)
 		vcpu_create(vm, i);
+	if (opt.hash) {
+		vm_hash(vm);
+		hpt_map(vm, 0);
+	}
 }
 
 void vm_destroy(struct vm *vm)
@@ -328,6 +329,9 @@ void pass_start(struct vcpu *vcpu, int cpu, u64 first, u64 count, u64 tlbiel_mas
 {
 	u64 args[6] = { mbox_gpa(vcpu), DATA_GPA + first * page_size, page_size, count, tlbiel_mask, exit_mask };
 
+	/* A guest without GTSE has no tlbiel. */
+	if (opt.hash)
+		args[4] = NEVER;
 	vcpu->mbox[MBOX_STOP / 8] = 0;
 	vcpu_start(vcpu, cpu, g_pass, args);
 }

@@ -20,6 +20,7 @@ struct options {
 	const char *workload;
 	const char *variant;
 	const char *tag;
+	bool hash;		/* --mmu hash: the guest has a hashed page table */
 	u64 pages;
 	u64 rounds;
 	u64 vcpus;
@@ -89,7 +90,7 @@ void *data_alloc(u64 pages);
 void vm_log(struct vm *vm, bool on);
 /* Radix tables of the guest's own: a process table of one 4K page. No vCPU has run yet. */
 void vm_own_tables(struct vm *vm, u64 process_table);
-/* A hashed page table instead, before the first vCPU runs. */
+/* A hashed page table instead, before the first vCPU runs; KVM maps the pages at 0 in it. */
 void vm_hash(struct vm *vm);
 /* Without its data slot the guest's accesses become MMIO; the slot comes back at @data. */
 void vm_remove_data(struct vm *vm);
@@ -102,7 +103,7 @@ int other_core(void);
 bool same_core(int a, int b);
 
 extern const char guest_start[], guest_end[];
-extern const char g_fill[], g_pass[], g_watch[], g_hcalls[], g_remap[], g_look[], g_hcall[], g_nested[], g_done[];
+extern const char g_fill[], g_pass[], g_watch[], g_hcalls[], g_remap[], g_look[], g_hcall[], g_hcall_list[], g_touch[], g_nested[], g_done[];
 
 void vcpu_prepare(struct vcpu *vcpu, const char *program, const u64 args[6]);
 void vcpu_finish(struct vcpu *vcpu);
@@ -258,6 +259,10 @@ void replace(void);
 void churn(void);
 void exit_cost(void);
 void hash(void);
+void hpt_remove(void);
+void hpt_reset(void);
+void hpt_local(void);
+void hpt_diff(void);
 void nested(void);
 
 #endif
