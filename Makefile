@@ -48,6 +48,7 @@ check: export MUTANTS ?= 1 8 9 14 24 25 26 27 28 29 33
 check:
 	@scripts/check unit static packaging emulated sanitized mutants
 
+check-all: export HCALLS = 100000
 check-all: export SANITIZED_KERNELS = $(or $(KERNELS),6.1 6.12 7.2)
 check-all: export SANITIZED_MACHINES = $(or $(MACHINES),powernv9 powernv10)
 check-all:

@@ -36,16 +36,28 @@ hash_diff_same() {
 	fi
 }
 
-# hash_diff_stock [OPTIONS]: twice, so that a difference to the module is none of chance
+# hash_diff_stock HCALLS: twice, so that a difference to the module is none of chance
 hash_diff_stock() {
-	hash_diff_run stock "$@"
+	hash_diff_run stock --rounds "$1"
 	hash_diff_keep
-	hash_diff_run stock "$@"
+	hash_diff_run stock --rounds "$1"
 	hash_diff_same hash-hcalls-stock-is-deterministic
 }
 
-# hash_diff_module [OPTIONS]: after hash_diff_stock with the same options, with the module loaded
+# hash_diff_ours TEST COUNTER LEAST: of all guests since the module was loaded; otherwise stock was compared with stock.
+hash_diff_ours() {
+	hash_done=$(cat "/sys/kernel/debug/kvm/$2")
+	if [ "$hash_done" -ge "$3" ]; then
+		kht_pass "$1: $2 $hash_done (-ge $3)"
+	else
+		kht_fail "$1" "$2 is $hash_done and should be -ge $3"
+	fi
+}
+
+# hash_diff_module HCALLS: after hash_diff_stock with as many, with the module loaded and hpt_local=1
 hash_diff_module() {
-	hash_diff_run module "$@"
+	hash_diff_run module --rounds "$1"
 	hash_diff_same hash-hcalls-module-is-like-stock
+	hash_diff_ours hash-hcalls-were-ours tlb_broadcasts_saved $(($1 / 20))
+	hash_diff_ours hash-hcalls-were-kept-local tlb_hpt_local 1
 }
