@@ -45,6 +45,7 @@ struct kht_domain {
 	struct kht_vcpu **vcpus;	/* by vcpu_idx, made at the first vcpu_load */
 	bool tracks_moves;		/* hash: moves leave debts */
 	bool trusts_local;		/* hash: they have since everything was flushed */
+	bool lost_a_move;		/* hash: one has left none */
 	struct kht_stats counts;
 	struct list_head node;		/* all guests, under the domain mutex */
 	struct kht_files files;
@@ -153,6 +154,9 @@ bool kht_batching(struct kht_domain *d);
 bool kht_on_invalidate_hpte(struct kvm *kvm, __be64 *hpte, unsigned long index);
 bool kht_on_clear_ref_hpte(struct kvm *kvm, __be64 *hpte, unsigned long index);
 void kht_on_set_partition(u32 lpid);
+
+/* Hash or radix, into what depends on it; nobody is in guest or the domain is new. */
+void kht_note_kind(struct kht_domain *d);
 
 /* Invalidates what @rb names, as far as @reach, by who has it locked. False: it must be broadcast. */
 bool kht_hash_reach(struct kht_domain *d, enum kht_reach reach, u64 rb);

@@ -159,10 +159,15 @@ static void broadcast(struct kht_ledger *l, struct kht_cover *c, u32 ceiling)
  * What a hash guest has invalidated with H_LOCAL (src/core/hash.c), and the host needs
  * to be gone. Threads in guest are interrupted, once for all of it, instead of a
  * broadcast: the kernel has none for the whole LPID of a hash guest that does not sleep.
+ *
+ * The fence is that of kht_behind(), which has not looked when everything is to be
+ * broadcast: the generation is visible before the marks are read. Its partner is
+ * the fence in kht_arrive().
  */
 static void kick(const struct kht_ledger *l, struct kht_cover *c)
 {
 	c->how = KHT_HOW_KICK;
+	kht_full_fence();
 	if (!kht_mutant(KHT_MUT_LIST_IGNORED))
 		kht_hash_kick(l, c->upto);
 }

@@ -105,11 +105,14 @@ static struct kht_domain *publish(struct kvm *kvm, bool live)
 		free_domain(d);
 		return NULL;
 	}
-	d->vcpu = d->vcpus;
 	d->live = live;
 	kht_files_add(&d->files, kvm->debugfs_dentry, d->stats);
 	list_add(&d->node, &domains);
+	/* Should it become another kind of guest meanwhile, kht_on_set_partition() finds it. */
+	mutex_lock(&kvm->arch.mmu_setup_lock);
+	kht_note_kind(d);
 	rcu_assign_pointer(kht_domain_table[d->lpid], d);
+	mutex_unlock(&kvm->arch.mmu_setup_lock);
 	return d;
 }
 

@@ -33,24 +33,10 @@ static void count_settle(struct kht_domain *d, const struct kht_debt *debt)
 		kht_count(d->stats, KHT_STAT_PROCESS_FLUSHES, 1);
 }
 
-/*
- * What kind of guest it is can change while nobody runs it, and whoever runs it next owes
- * everything (kht_start_over(), and a new domain): so here is where it must be known.
- */
-static void note_kind(struct kht_domain *d)
-{
-	bool hash = !kvm_is_radix(d->kvm);
-
-	WRITE_ONCE(d->vcpu, hash ? kht_no_vcpus : d->vcpus);
-	WRITE_ONCE(d->ledger->hash, hash);
-}
-
 static noinline void settle(struct kht_domain *d, struct kht_thread *t, unsigned int cpu)
 {
-	struct kht_debt debt;
+	struct kht_debt debt = kht_settle(d->ledger, t, cpu, kht_core_of(cpu));
 
-	note_kind(d);
-	debt = kht_settle(d->ledger, t, cpu, kht_core_of(cpu));
 	count_settle(d, &debt);
 	trace_kht_settle(d->lpid, cpu, &debt);
 }

@@ -104,12 +104,29 @@ bool kht_on_clear_ref_hpte(struct kvm *kvm, __be64 *hpte, unsigned long index)
 	return defer(d, kht_hpte_rb(hpte, index));
 }
 
+void kht_note_kind(struct kht_domain *d)
+{
+	bool hash = !kvm_is_radix(d->kvm);
+
+	WRITE_ONCE(d->vcpu, hash ? kht_no_vcpus : d->vcpus);
+	WRITE_ONCE(d->ledger->hash, hash);
+}
+
+/*
+ * The kernel comes here before a guest first runs, whenever its hash table is another one, and
+ * whenever a guest has become a hash guest or is none any more: what is in the log
+ * means nothing then. Nobody is in guest.
+ */
 void kht_on_set_partition(u32 lpid)
 {
 	struct kht_domain *d = kht_domain(lpid);
 
-	if (d && !d->l1 && !kht_broadcasting() && !kvm_is_radix(d->kvm))
-		kht_start_over(d->ledger);
+	if (!d || d->l1 || kht_broadcasting())
+		return;
+	if (kvm_is_radix(d->kvm) && !d->ledger->hash)
+		return;
+	kht_start_over(d->ledger);
+	kht_note_kind(d);
 }
 
 /*
@@ -138,11 +155,11 @@ static void track_moves(struct kht_domain *d)
 
 bool kht_trusts_local(struct kht_domain *d)
 {
+	if (READ_ONCE(d->lost_a_move) || irqs_disabled())
+		return false;
 	/* Partner: track_moves(). */
 	if (smp_load_acquire(&d->trusts_local))
 		return true;
-	if (irqs_disabled())
-		return false;
 	track_moves(d);
 	return true;
 }

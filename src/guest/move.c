@@ -123,7 +123,8 @@ static u32 move_nested(struct kht_domain *l1, const struct kht_vcpu *v, int prev
 /*
  * A vCPU of a hash guest. The kernel has no use for prev_cpu then. Nothing is unfinished on the CPU
  * that is left, since a hash guest has no tlbie of its own; the core owes, for what the
- * guest may go on to remove with H_LOCAL. Where the vCPU has been before
+ * guest may go on to remove with H_LOCAL; it owes also when the vCPU goes to a sibling, whose
+ * flush leaves the ERAT of the thread that is left. Where the vCPU has been before
  * track_moves() nobody knows: every core owes.
  */
 static void move_hash(struct kht_domain *d, struct kvm_vcpu *vcpu, int cpu)
@@ -136,13 +137,13 @@ static void move_hash(struct kht_domain *d, struct kvm_vcpu *vcpu, int cpu)
 		return;
 	if (irqs_disabled()) {
 		/* Nobody can be interrupted: from here on no H_LOCAL is believed. */
-		WRITE_ONCE(d->trusts_local, false);
+		WRITE_ONCE(d->lost_a_move, true);
 		return;
 	}
 	if (prev < 0) {
 		kht_absorb_full(d->ledger);
 		kht_batch_cover(d);
-	} else if (kht_core_of(prev).first != kht_core_of(cpu).first) {
+	} else {
 		kicked = leave_core(d, prev);
 	}
 	kht_count(d->stats, KHT_STAT_MOVES, 1);

@@ -6,7 +6,7 @@
 #include "guest.h"
 #include "kht_protocol.h"
 
-bool hooks, domains_open, deferring, moving, param_defer, param_lazy_move;
+bool hooks, domains_open, deferring, moving, param_defer, param_lazy_move, param_hpt_local;
 struct kht_thread threads[MAX_CPUS];
 
 static struct domain *table[LPIDS];
@@ -51,7 +51,7 @@ void domains_reset(void)
 	for (i = 0; i < MAX_CPUS; i++)
 		threads[i].replay = replay_buffers[i];
 	hooks = domains_open = deferring = moving = false;
-	param_defer = param_lazy_move = true;
+	param_defer = param_lazy_move = param_hpt_local = true;
 }
 
 static void *zeroed(size_t bytes)
@@ -74,6 +74,7 @@ static struct domain *publish(struct guest *g, bool live)
 	d->ledger = kht_ledger_init(zeroed(kht_ledger_bytes(nr_cpus, shape.log_size)), g->lpid,
 				    nr_cpus, shape.log_size);
 	d->ledger->lock = &d->lock;
+	d->ledger->hash = g->hash && !mutant(SIM_MUT_LATE_KIND);
 	d->live = live;
 	d->next = made;
 	made = d;
@@ -205,6 +206,12 @@ void cpu_arrives(unsigned int cpu)
 
 /* Entry, exit, quadrant accesses */
 
+static void settle(struct domain *d, const struct guest *g, unsigned int cpu)
+{
+	d->ledger->hash = g->hash;
+	kht_settle(d->ledger, &threads[cpu], cpu, core_of(cpu));
+}
+
 void on_guest_enter(struct vcpu *v)
 {
 	unsigned int cpu = this_cpu()->nr;
@@ -219,7 +226,7 @@ void on_guest_enter(struct vcpu *v)
 		return;
 	}
 	if (kht_arrive(d->ledger, &threads[cpu].guest, key, cpu))
-		kht_settle(d->ledger, &threads[cpu], cpu, core_of(cpu));
+		settle(d, v->guest, cpu);
 }
 
 bool quadrant_begin(struct guest *g)
@@ -231,7 +238,7 @@ bool quadrant_begin(struct guest *g)
 		return false;
 	events.quadrants++;
 	if (kht_arrive(d->ledger, &threads[cpu].quadrant, kht_key(g->lpid, 0), cpu))
-		kht_settle(d->ledger, &threads[cpu], cpu, core_of(cpu));
+		settle(d, g, cpu);
 	return true;
 }
 
@@ -289,7 +296,7 @@ struct domain *batch_begin(struct guest *g)
 
 	if (!d || !d->live || (!deferring && mutant(SIM_MUT_DETACH_IGNORES_BATCH)))
 		return NULL;
-	if (!deferring || slot_of(d, this_task))
+	if (!deferring || g->hash || slot_of(d, this_task))
 		return d;
 	slot = slot_of(d, NULL);
 	if (slot)
@@ -297,21 +304,139 @@ struct domain *batch_begin(struct guest *g)
 	return d;
 }
 
+static void batch_cover(struct domain *d)
+{
+	struct kht_cover c = kht_cover(d->ledger, threads, shape.ceiling, param_defer && deferring);
+
+	events.covered_kick += c.how == KHT_HOW_KICK;
+	events.covered_debts += c.how == KHT_HOW_DEBT;
+	events.covered_pages += c.how == KHT_HOW_PAGES;
+	events.covered_lpid += c.how == KHT_HOW_LPID;
+}
+
 /* @own: this operation has absorbed something itself. */
 void batch_end(struct domain *d, bool own)
 {
 	struct task **slot = slot_of(d, this_task);
-	struct kht_cover c;
 
 	if (slot)
 		*slot = NULL;
 	if (mutant(KHT_MUT_OTHERS_IGNORE_BATCH) && !own)
 		return;
-	c = kht_cover(d->ledger, threads, shape.ceiling,
-		      param_defer && deferring);
-	events.covered_debts += c.how == KHT_HOW_DEBT;
-	events.covered_pages += c.how == KHT_HOW_PAGES;
-	events.covered_lpid += c.how == KHT_HOW_LPID;
+	batch_cover(d);
+}
+
+/* Hash guests */
+
+void kht_hash_kick(const struct kht_ledger *l, u64 upto)
+{
+	u32 mask = 0;
+	unsigned int i;
+
+	preempt_disable();
+	/* Nobody may enter with the old generation and be missed here (invariant 4). */
+	if (kept_back(&l->gen))
+		hazard("CPU %u looks whom to interrupt in LPID %u before its generation is visible",
+		       this_cpu()->nr, l->lpid);
+	for (i = 0; i < nr_cpus; i++)
+		if (!cpus[i].offline && kht_thread_behind(l, &threads[i], i, upto))
+			mask |= 1u << i;
+	events.hash_kicked += __builtin_popcount(mask);
+	smp_call(mask, do_nothing, NULL);
+	preempt_enable();
+}
+
+void kht_hash_broadcast(u32 lpid)
+{
+	unsigned int i = 0;
+
+	while (guests[i].lpid != lpid)
+		i++;
+	mutex_lock(&guests[i].mmu_setup_lock);
+	hash_drop_everywhere(lpid, 0, PAGES - 1);
+	mutex_unlock(&guests[i].mmu_setup_lock);
+}
+
+static void track_moves(struct domain *d, struct guest *g)
+{
+	unsigned int i;
+
+	events.hash_tracked++;
+	kht_store(&d->tracks_moves, true);
+	for (i = 0; i < VCPUS; i++)
+		kht_store(&g->vcpu[i].prev_cpu, -1);
+	kht_absorb_full(d->ledger);
+	batch_cover(d);
+	kht_store_release(&d->trusts_local, true);
+}
+
+static bool trusts_local(struct domain *d, struct guest *g)
+{
+	if (!kht_load_acquire(&d->trusts_local))
+		track_moves(d, g);
+	return true;
+}
+
+/* The domain of a guest whose H_REMOVE is ours, and its reach; NULL: the kernel's function does. */
+struct domain *on_hcall(struct vcpu *v, enum kht_reach *reach)
+{
+	struct guest *g = v->guest;
+	struct domain *d = domain_of(g);
+	struct kht_hcall h = {
+		.self = this_cpu()->nr, .vcores = g->vcores, .local = v->local, .paging = g->paging,
+	};
+
+	if (!d)
+		return NULL;
+	h.allowed = param_hpt_local && deferring && d->live;
+	h.tracked = h.allowed && h.local && h.vcores > 1 && trusts_local(d, g);
+	*reach = kht_global_invalidates(d->ledger, threads, &h);
+	return *reach == KHT_EVERYWHERE ? NULL : d;
+}
+
+bool hash_reach(struct domain *d, unsigned int page, enum kht_reach reach)
+{
+	return reach != KHT_EVERYWHERE &&
+	       kht_reach_only(d->ledger, threads, this_cpu()->nr, kht_page(gpa(page), PAGE_SHIFT),
+			      reach);
+}
+
+/* The HPTE is not valid any more, and locked. True: done, skip the kernel's broadcast. */
+bool on_invalidate_hpte(struct guest *g, unsigned int page)
+{
+	struct kht_hcall host = { .self = this_cpu()->nr, .allowed = true };
+	struct domain *d = domain_of(g);
+	bool done;
+
+	if (!d || !deferring || !d->live || !param_defer)
+		return false;
+	done = hash_reach(d, page, kht_global_invalidates(d->ledger, threads, &host));
+	events.hash_debts += done;
+	events.hash_refused += !done;
+	return done;
+}
+
+/*
+ * The kernel broadcasts then; where the ledger is in charge we do not rely on it
+ * (invariant 5). True: it is.
+ */
+bool on_set_partition(struct guest *g)
+{
+	struct domain *d = domain_of(g);
+
+	if (!d)
+		return false;
+	kht_start_over(d->ledger);
+	return deferring;
+}
+
+struct domain *sweeps(struct guest *g)
+{
+	struct domain *d = domain_of(g);
+
+	if (!d || !d->live || !deferring || !kht_occupied(d->ledger, threads))
+		return NULL;
+	return d;
 }
 
 /* Moves */
@@ -338,6 +463,23 @@ static void leave_core(struct domain *d, unsigned int prev)
 		smp_call(mask, do_nothing, NULL);
 }
 
+static void move_hash(struct domain *d, struct vcpu *v, int cpu)
+{
+	int prev = kht_load(&v->prev_cpu);
+
+	kht_store(&v->prev_cpu, cpu);
+	if (!kht_load(&d->tracks_moves) || prev == cpu)
+		return;
+	if (prev < 0) {
+		events.hash_moves_unknown++;
+		kht_absorb_full(d->ledger);
+		batch_cover(d);
+	} else if (core_of(prev).first != core_of(cpu).first) {
+		events.hash_moves++;
+		leave_core(d, prev);
+	}
+}
+
 void on_vcpu_load(struct vcpu *v)
 {
 	unsigned int cpu = this_cpu()->nr;
@@ -345,7 +487,14 @@ void on_vcpu_load(struct vcpu *v)
 	struct kht_vcpu *s;
 	struct kht_move m;
 
-	if (!d || !d->live || mutant(SIM_MUT_STOCK_BITS))
+	if (!d || !d->live)
+		return;
+	if (v->guest->hash) {
+		if (kht_load(&v->prev_cpu) != (int)cpu)
+			move_hash(d, v, cpu);
+		return;
+	}
+	if (mutant(SIM_MUT_STOCK_BITS))
 		return;
 	s = vcpu_state(d, v);
 	if (!moving || !param_lazy_move)

@@ -7,6 +7,7 @@
 #ifndef GUEST_H
 #define GUEST_H
 
+#include "kht_hash.h"
 #include "kht_move.h"
 #include "machine.h"
 
@@ -23,6 +24,9 @@ enum {
 	SIM_MUT_DETACH_NO_PROCESS,	/* detach pays the partition scope only */
 	SIM_MUT_NO_LOOK_FENCE,		/* no fence before the look who is in guest */
 	SIM_MUT_STOCK_BITS,		/* moves through stock's need_tlb_flush bits, as stock does */
+
+	/* Shown by few seeds: --mutant only. */
+	SIM_MUT_LATE_KIND = 60,		/* a ledger learns at the first entry that its guest is a hash guest */
 	SIM_MUT_END,
 };
 
@@ -33,8 +37,11 @@ struct domain {
 	bool live;
 	struct task *batcher[2];
 	struct kht_vcpu *vcpu[VCPUS];
+	u32 tracks_moves, trusts_local;		/* hash; read without a lock */
 	struct domain *next;	/* of all ever made in this run */
 };
+
+enum hcall { NO_HCALL, H_REMOVE, H_ENTER };
 
 struct vcpu {
 	struct guest *guest;
@@ -44,6 +51,18 @@ struct vcpu {
 	int fault;		/* page to map, or -1 */
 	struct proc *changing;	/* between its own invalidation and the end of the order sequence */
 	int order_on;		/* CPU with that sequence unfinished, or -1 */
+
+	/* Of a hash guest: the page whose HPTE it is replacing, or -1, and the next hcall. */
+	int replacing;
+	enum hcall hcall;
+	bool local;		/* that H_REMOVE has H_LOCAL */
+};
+
+/* tables[] has the rest of an HPTE. */
+struct hpte {
+	struct lock lock;	/* HPTE_V_HVLOCK */
+	bool present;		/* the guest has entered it; not valid: absent */
+	int replacer;		/* the guest's own lock: a vCPU, or -1 */
 };
 
 /* An address space of the guest's, invalidated by the guest. */
@@ -60,13 +79,22 @@ struct guest {
 	u64 need_tlb_flush;	/* stock's bits, by CPU */
 	struct vcpu vcpu[VCPUS];
 	struct proc proc[PROCS];
+	bool hash;
+	bool honest;		/* says H_LOCAL only when it is true, and is judged */
+	u32 vcores;
+	struct hpte hpte[PAGES];
+	u32 used_by[PAGES];	/* vCPUs, since the last removal that reached everybody */
+	u32 paging;		/* mmu_invalidate_in_progress */
+	struct lock mmu_setup_lock;
+	bool stop;		/* no vCPU may run */
+	int running;		/* vCPUs in KVM_RUN */
 	bool dying;
 	bool adopt;		/* has entered without a domain */
 	int users;		/* tasks that must be gone before it dies */
 };
 
 extern struct guest guests[GUESTS];
-extern bool hooks, domains_open, deferring, moving, param_defer, param_lazy_move;
+extern bool hooks, domains_open, deferring, moving, param_defer, param_lazy_move, param_hpt_local;
 
 /* guest.c: the module */
 struct domain *domain_of(const struct guest *g);
@@ -86,6 +114,22 @@ void on_vcpu_load(struct vcpu *v);
 void on_vcpu_put(struct vcpu *v, bool scheduled_out);
 struct domain *batch_begin(struct guest *g);
 void batch_end(struct domain *d, bool own);
+
+/* What the module makes of an invalidation of a hash guest; preemption off. */
+struct domain *on_hcall(struct vcpu *v, enum kht_reach *reach);
+bool hash_reach(struct domain *d, unsigned int page, enum kht_reach reach);
+bool on_invalidate_hpte(struct guest *g, unsigned int page);
+bool on_set_partition(struct guest *g);
+struct domain *sweeps(struct guest *g);
+
+/* hash.c: what the kernel does for a hash guest, and the guest itself */
+void hpt_create(struct guest *g);
+void hash_host_operation(struct guest *g);
+void hash_notifier(struct guest *g);
+bool hash_use(struct vcpu *v, bool busy);
+void hash_fault(struct guest *g, unsigned int page);
+void hash_hcall(struct vcpu *v);
+void hash_reset(struct guest *g);
 
 /* stock.c: the kernel and the guest */
 void guest_create(struct guest *g, u32 lpid);

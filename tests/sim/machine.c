@@ -86,6 +86,12 @@ static u64 buffered(const struct cpu *c, const void *p)
 	return i;
 }
 
+/* A store of this CPU's that the others do not see yet. */
+bool kept_back(const void *p)
+{
+	return buffered(this_cpu(), p) < this_cpu()->sent;
+}
+
 static u64 peek(const void *p, size_t size)
 {
 	u64 value = 0;
@@ -287,6 +293,18 @@ void mutex_lock(struct lock *l)
 	acquired(l);
 }
 
+bool trylock(struct lock *l)
+{
+	preempt_disable();
+	yield();
+	if (l->held) {
+		preempt_enable();
+		return false;
+	}
+	acquired(l);
+	return true;
+}
+
 void mutex_unlock(struct lock *l)
 {
 	released(l);
@@ -428,6 +446,7 @@ void machine_start(u64 with_seed)
 		.log_size = (u32[]){ 0, 1, 2, 4, 8, 16 }[chance(6)],
 		.ceiling = (u32[]){ 0, 1, 3, 64 }[chance(4)],
 		.calm = (u32[]){ 1, 10 }[chance(2)],
+		.hash = with_seed % 2, .quiet = (u32[]){ 1, 50 }[chance(2)],
 	};
 	nr_cpus = shape.cores * shape.threads;
 	for (i = 0; i < MAX_CPUS; i++) {

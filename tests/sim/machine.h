@@ -54,6 +54,8 @@ struct cpu {
 	int irq_off;
 	u32 context;		/* LPID whose translations it may use now, or 0 */
 	const u64 *tables;	/* of that LPID: a PTE per page */
+	const u32 *users;	/* of an honest hash guest: who may use a page; else NULL */
+	u32 user;		/* the bit in users[] of who runs here */
 	u64 sent, drained;	/* stores buffered, stores visible to all */
 	struct { void *p; size_t size; u64 old; } buffer[BUFFERED];
 	struct call calls[MAX_TASKS];
@@ -71,6 +73,8 @@ struct shape {
 	unsigned int cores, threads, log_size, ceiling;
 	unsigned int calm;	/* how seldom the administrator acts */
 	bool share;		/* the threads of a core share its TLB */
+	bool hash;		/* the last guest is a hash guest, */
+	unsigned int quiet;	/* and the host lets it alone mostly */
 };
 
 extern struct shape shape;
@@ -84,6 +88,7 @@ extern struct kht_thread threads[MAX_CPUS];
 u32 chance(u32 n);			/* 0 to n - 1 */
 void yield(void);
 u64 read_by(const struct cpu *c, const void *p, size_t size);
+bool kept_back(const void *p);
 struct cpu *this_cpu(void);
 void hazard(const char *format, ...) __attribute__((format(printf, 1, 2)));
 const char *hazard_seen(void);
@@ -95,6 +100,7 @@ void give_up_cpu(u32 sleep);
 void preempt_point(void);
 void lock(struct lock *l);
 void unlock(struct lock *l);
+bool trylock(struct lock *l);
 void mutex_lock(struct lock *l);
 void mutex_unlock(struct lock *l);
 void smp_call(u32 mask, void (*fn)(void *), void *arg);
@@ -115,6 +121,10 @@ struct kht_core core_of(unsigned int cpu);
 void tlb_reset(void);
 void tlb_noise(struct cpu *c);
 bool tlb_touch(struct cpu *c, unsigned int page);
+bool hpte_touch(struct cpu *c, unsigned int page);
+void hpte_removed(u32 lpid, unsigned int page, u64 stamp);
+void hash_drop_everywhere(u32 lpid, unsigned int first, unsigned int last);
+void erat_clear(struct cpu *c, u32 lpid);
 void tlb_check(struct cpu *c, const char *when);
 void tlb_dead(u32 lpid, unsigned int page, u64 stamp);
 void tlb_load_context(struct cpu *c, u32 lpid, const u64 *tables);
@@ -125,6 +135,7 @@ void proc_dead(u32 lpid, unsigned int proc, u64 stamp);
 void proc_drop_local(struct cpu *c, u32 lpid, unsigned int proc);
 void proc_drop_everywhere(u32 lpid, unsigned int proc);
 void proc_flush_local(struct cpu *c, u32 lpid);
+bool lpid_is_hash(u32 lpid);	/* stock.c */
 
 /* What happened in all runs; a path that never ran proves nothing. */
 #define EVENTS(X)								\
@@ -132,7 +143,12 @@ void proc_flush_local(struct cpu *c, u32 lpid);
 	X(lpid_broadcasts) X(debts) X(refused) X(covered_debts) X(covered_pages) \
 	X(covered_lpid) X(quadrants) X(moves) X(kicks) X(order_ipis) X(order_puts) \
 	X(aborted_entries) X(adoptions) X(detaches) X(paid) X(paid_process)	\
-	X(hotplugs) X(new_guests) X(entries) X(touches)
+	X(hotplugs) X(new_guests) X(entries) X(touches) X(hash_flushes)		\
+	X(hash_replays) X(hash_syncs) X(hash_broadcasts) X(hash_pages)		\
+	X(hash_debts) X(hash_refused) X(hcalls_here) X(hcalls_nowhere_else)	\
+	X(hcalls_everywhere) X(hcalls_late) X(hash_kicked) X(covered_kick)	\
+	X(hash_tracked) X(hash_moves) X(hash_moves_unknown) X(hash_swept)	\
+	X(hash_resets) X(hash_touches)
 
 struct events {
 #define X(name) u64 name;

@@ -36,7 +36,14 @@ void guest_create(struct guest *g, u32 lpid)
 	}
 	for (i = 0; i < VCPUS; i++)
 		g->vcpu[i] = (struct vcpu){ .guest = g, .id = i, .prev_cpu = -1, .fault = -1,
-					    .order_on = -1 };
+					    .order_on = -1, .replacing = -1 };
+	if (shape.hash && g == &guests[GUESTS - 1])
+		hpt_create(g);
+}
+
+bool lpid_is_hash(u32 lpid)
+{
+	return guests[GUESTS - 1].lpid == lpid && guests[GUESTS - 1].hash;
 }
 
 /* Host invalidations */
@@ -160,11 +167,8 @@ static void batch(struct guest *g, bool stays)
 	returned(g, stamps);
 }
 
-static void host_operation(struct guest *g)
+static void radix_host_operation(struct guest *g)
 {
-	struct task *t = this_task;
-
-	t->inside++;
 	switch (chance(8)) {
 	case 0:
 	case 1:
@@ -183,8 +187,22 @@ static void host_operation(struct guest *g)
 	default:
 		batch(g, true);
 	}
+}
+
+static void inside(void (*operation)(struct guest *), struct guest *g)
+{
+	struct task *t = this_task;
+
+	t->inside++;
+	operation(g);
 	if (!--t->inside)
 		t->outside++;
+}
+
+/* Where there is a hash guest, most of the time is its. */
+static bool skipped(const struct guest *g)
+{
+	return shape.hash && chance(g->hash ? shape.quiet : 4);
 }
 
 void kernel_task(void *unused)
@@ -193,9 +211,9 @@ void kernel_task(void *unused)
 	for (;;) {
 		struct guest *g = &guests[chance(GUESTS)];
 
-		if (!g->dying) {
+		if (!g->dying && !skipped(g)) {
 			g->users++;
-			host_operation(g);
+			inside(g->hash ? hash_host_operation : radix_host_operation, g);
 			g->users--;
 		}
 		preempt_point();
@@ -368,10 +386,14 @@ static void execute(struct vcpu *v)
 {
 	struct cpu *c = this_cpu();
 	unsigned int n = 1 + chance(chance(4) ? 8 : 200);
+	bool busy = chance(2);
 
 	while (n-- && !c->nr_calls) {
 		yield();
-		if (chance(2)) {
+		if (v->guest->hash) {
+			if (hash_use(v, busy))
+				return;
+		} else if (chance(2)) {
 			unsigned int page = chance(PAGES);
 
 			if (!tlb_touch(c, page)) {
@@ -386,10 +408,12 @@ static void execute(struct vcpu *v)
 
 static void run_guest(struct vcpu *v)
 {
+	struct guest *g = v->guest;
 	struct cpu *c;
 
 	preempt_disable();
-	stock_prepare(v);
+	if (!g->hash)
+		stock_prepare(v);
 	c = this_cpu();
 	irq_off();
 	on_guest_enter(v);
@@ -397,13 +421,18 @@ static void run_guest(struct vcpu *v)
 		events.aborted_entries++;
 	} else {
 		sim_fence();	/* the hwsync of switch_mmu_to_guest_radix() */
-		tlb_load_context(c, v->guest->lpid, v->guest->tables);
-		check_need_tlb_flush(v->guest);
+		c->users = g->hash && g->honest ? g->used_by : NULL;
+		c->user = 1u << v->id;
+		tlb_load_context(c, g->lpid, g->tables);
+		if (!g->hash)
+			check_need_tlb_flush(g);
 		events.entries++;
 		this_task->in_guest = true;
 		execute(v);
 		this_task->in_guest = false;
 		tlb_unload_context(c);
+		if (g->hash)
+			erat_clear(c, g->lpid);	/* slb_clear_invalidate_partition() */
 	}
 	irq_on();
 	preempt_enable();
@@ -413,6 +442,11 @@ static void handle_fault(struct vcpu *v)
 {
 	struct guest *g = v->guest;
 
+	if (g->hash) {
+		hash_fault(g, v->fault);
+		v->fault = -1;
+		return;
+	}
 	lock(&g->mmu_lock);
 	if (!pte_of(kht_load(&g->tables[v->fault])).valid)
 		kht_store(&g->tables[v->fault], pte_word(new_stamp(), true));
@@ -443,22 +477,35 @@ static void quadrant_access(struct guest *g)
 
 static void kvm_run(struct vcpu *v)
 {
-	unsigned int n = 1 + chance(6);
+	unsigned int n = 1 + chance(v->guest->hash ? 40 : 6);
 
+	v->guest->running++;
 	vcpu_load(v);
 	v->loaded = true;
 	while (n--) {
-		if (!chance(6))
+		if (v->guest->hash && !chance(30 * shape.quiet))
+			inside(hash_notifier, v->guest);	/* its thread's own memory changes */
+		else if (!v->guest->hash && !chance(6))
 			quadrant_access(v->guest);
 		run_guest(v);
 		if (v->fault >= 0)
 			handle_fault(v);
+		if (v->hcall)
+			hash_hcall(v);
 		preempt_point();
 	}
+	v->guest->running--;
+	preempt_point();
 	preempt_disable();
 	on_vcpu_put(v, false);
 	v->loaded = false;
 	preempt_enable();
+}
+
+/* A vCPU that is not online has a thread, and nothing more. */
+static bool may_run(const struct vcpu *v)
+{
+	return !v->guest->hash || v->id < v->guest->vcores;
 }
 
 void vcpu_task(void *arg)
@@ -468,7 +515,7 @@ void vcpu_task(void *arg)
 	for (;;) {
 		this_task->sched_out = sched_out;
 		this_task->sched_in = sched_in;
-		if (v->guest && !v->guest->dying) {
+		if (v->guest && !v->guest->dying && !v->guest->stop && may_run(v)) {
 			struct guest *g = v->guest;
 
 			g->users++;
@@ -478,6 +525,8 @@ void vcpu_task(void *arg)
 		preempt_point();
 		if (!chance(3))
 			give_up_cpu(chance(200));
+		if (v->guest && !v->guest->hash && shape.hash)
+			give_up_cpu(chance(4000));
 	}
 }
 
@@ -505,7 +554,9 @@ static void renew(struct guest *g)
 	while (used[lpid]);
 	guest_create(g, lpid);
 	on_vcpu_create(g);
-	if (!domain_of(g))
+	if (!domain_of(g) && g->hash)
+		hash_drop_everywhere(lpid, 0, PAGES - 1);
+	else if (!domain_of(g))
 		kht_broadcast_lpid(lpid);
 	g->dying = false;
 	events.new_guests++;
@@ -553,6 +604,7 @@ void admin_task(void *unused)
 		give_up_cpu(chance(2000) * shape.calm);
 		param_defer = chance(4);
 		param_lazy_move = chance(4);
+		param_hpt_local = chance(8);
 		if (!hooks)
 			attach();
 		else if (!chance(4))
@@ -582,7 +634,9 @@ void operator_task(void *unused)
 	(void)unused;
 	for (;;) {
 		give_up_cpu(chance(5000) * shape.calm);
-		if (chance(2))
+		if (shape.hash && !chance(3))
+			hash_reset(&guests[GUESTS - 1]);
+		else if (chance(2))
 			renew(&guests[chance(GUESTS)]);
 		else
 			hotplug();

@@ -13,12 +13,17 @@
  * In the process scope the guest invalidates for itself, and only use counts.
  * Process-scope entries of the ERAT are not modelled: stock leaves those of a
  * core's other threads alone, on every move between threads.
+ *
+ * A hash guest has one scope. Its RB names a page here, so its HPTE of a page is that
+ * page's PTE. What the host takes is dead as above, whatever the guest has said and
+ * done; what the guest itself removes is judged by use, and of an honest guest only.
  */
 #include <string.h>
 #include "machine.h"
 
 static u64 last_stamp;
 static u64 dead[LPIDS][PAGES], proc_dead_before[LPIDS][PROCS];
+static u64 removed_before[LPIDS][PAGES];	/* hash: by the guest itself */
 static u64 tlb[MAX_CPUS][LPIDS][PAGES];		/* by TLB; 0: no entry */
 static u64 erat[MAX_CPUS][LPIDS][PAGES];	/* by CPU */
 static u64 proc_tlb[MAX_CPUS][LPIDS][PROCS];	/* by TLB */
@@ -55,6 +60,7 @@ void tlb_reset(void)
 	last_stamp = 1;		/* 1 is garbage: dead in every guest */
 	memset(dead, 0, sizeof(dead));
 	memset(proc_dead_before, 0, sizeof(proc_dead_before));
+	memset(removed_before, 0, sizeof(removed_before));
 	memset(tlb, 0, sizeof(tlb));
 	memset(erat, 0, sizeof(erat));
 	memset(proc_tlb, 0, sizeof(proc_tlb));
@@ -104,6 +110,7 @@ void tlb_unload_context(struct cpu *c)
 {
 	c->context = 0;
 	c->tables = NULL;
+	c->users = NULL;
 }
 
 /* A translation of @page for @c, from the ERAT, the TLB or the tables; false: fault. */
@@ -133,12 +140,37 @@ bool tlb_touch(struct cpu *c, unsigned int page)
 	return true;
 }
 
+/* The guest has removed the HPTE, in whatever way, and the hcall is over. */
+void hpte_removed(u32 lpid, unsigned int page, u64 stamp)
+{
+	if (removed_before[lpid][page] < stamp)
+		removed_before[lpid][page] = stamp;
+}
+
+/* An access of a hash guest; false: fault. */
+bool hpte_touch(struct cpu *c, unsigned int page)
+{
+	if (!tlb_touch(c, page))
+		return false;
+	events.hash_touches++;
+	if (c->users && erat[c->nr][c->context][page] < removed_before[c->context][page])
+		hazard("CPU %u uses page %u of hash guest %u, removed by the guest itself", c->nr, page,
+		       c->context);
+	return true;
+}
+
+/* Where a thread's context has mappings of its own only, it speculates through those only. */
+static bool may_speculate(const struct cpu *c, unsigned int page)
+{
+	return c->context && (!c->users || c->users[page] & c->user);
+}
+
 /* A loaded context may be used speculatively at any time; entries may be replaced. */
 void tlb_noise(struct cpu *c)
 {
 	unsigned int page = chance(PAGES);
 
-	if (c->context && !chance(4))
+	if (may_speculate(c, page) && !chance(4))
 		translate(c, page);
 	if (!chance(64))
 		erat[c->nr][chance(LPIDS)][page] = 0;
@@ -191,40 +223,73 @@ void proc_flush_local(struct cpu *c, u32 lpid)
 
 /* Executors */
 
+/* Executors of the one kind of guest do nothing for the other. */
+static void require_kind(u32 lpid, bool hash)
+{
+	if (lpid_is_hash(lpid) != hash)
+		hazard("LPID %u is flushed locally as a %s guest", lpid, hash ? "hash" : "radix");
+}
+
+void erat_clear(struct cpu *c, u32 lpid)
+{
+	memset(erat[c->nr][lpid], 0, sizeof(erat[0][0]));
+}
+
 static void finish_local(u32 lpid)
 {
 	yield();
-	memset(erat[this_cpu()->nr][lpid], 0, sizeof(erat[0][0]));
+	erat_clear(this_cpu(), lpid);
 	sim_fence();
+}
+
+static void drop_locally(u32 lpid, unsigned int page)
+{
+	yield();
+	tlb[this_cpu()->tlb][lpid][page] = 0;
+}
+
+static void flush_locally(u32 lpid)
+{
+	unsigned int page;
+
+	sim_fence();
+	for (page = 0; page < PAGES; page++)
+		drop_locally(lpid, page);
+	finish_local(lpid);
+}
+
+static void replay_locally(u32 lpid, const u64 *pages, u32 n)
+{
+	sim_fence();
+	while (n--)
+		drop_locally(lpid, kht_page_gpa(pages[n]) >> PAGE_SHIFT);
+	finish_local(lpid);
+}
+
+static void sync_locally(u32 lpid)
+{
+	sim_fence();
+	finish_local(lpid);
 }
 
 void kht_local_flush(u32 lpid)
 {
-	unsigned int page;
-
 	events.flushes++;
-	sim_fence();
-	for (page = 0; page < PAGES; page++) {
-		yield();
-		tlb[this_cpu()->tlb][lpid][page] = 0;
-	}
-	finish_local(lpid);
+	require_kind(lpid, false);
+	flush_locally(lpid);
 }
 
 void kht_local_pages(u32 lpid, const u64 *pages, u32 n)
 {
 	events.replays++;
-	sim_fence();
-	while (n--) {
-		yield();
-		tlb[this_cpu()->tlb][lpid][kht_page_gpa(pages[n]) >> PAGE_SHIFT] = 0;
-	}
-	finish_local(lpid);
+	require_kind(lpid, false);
+	replay_locally(lpid, pages, n);
 }
 
 void kht_local_flush_process(u32 lpid)
 {
 	events.process_flushes++;
+	require_kind(lpid, false);
 	sim_fence();
 	yield();
 	proc_flush_local(this_cpu(), lpid);
@@ -234,8 +299,29 @@ void kht_local_flush_process(u32 lpid)
 void kht_local_sync(u32 lpid)
 {
 	events.syncs++;
-	sim_fence();
-	finish_local(lpid);
+	require_kind(lpid, false);
+	sync_locally(lpid);
+}
+
+void kht_hash_local_flush(u32 lpid)
+{
+	events.hash_flushes++;
+	require_kind(lpid, true);
+	flush_locally(lpid);
+}
+
+void kht_hash_local_pages(u32 lpid, const u64 *rbs, u32 n)
+{
+	events.hash_replays++;
+	require_kind(lpid, true);
+	replay_locally(lpid, rbs, n);
+}
+
+void kht_hash_local_sync(u32 lpid)
+{
+	events.hash_syncs++;
+	require_kind(lpid, true);
+	sync_locally(lpid);
 }
 
 static void drop_everywhere(u32 lpid, unsigned int first, unsigned int last)
@@ -256,11 +342,21 @@ void kht_broadcast_page(u32 lpid, u64 page)
 	unsigned int n = kht_page_gpa(page) >> PAGE_SHIFT;
 
 	events.page_broadcasts++;
-	drop_everywhere(lpid, n, n);
+	if (!lpid_is_hash(lpid))
+		drop_everywhere(lpid, n, n);
 }
 
 void kht_broadcast_lpid(u32 lpid)
 {
 	events.lpid_broadcasts++;
-	drop_everywhere(lpid, 0, PAGES - 1);
+	if (!lpid_is_hash(lpid))
+		drop_everywhere(lpid, 0, PAGES - 1);
+}
+
+/* tlbie of hash guests, as the kernel does it. */
+void hash_drop_everywhere(u32 lpid, unsigned int first, unsigned int last)
+{
+	events.hash_pages += first == last;
+	events.hash_broadcasts += first != last;
+	drop_everywhere(lpid, first, last);
 }

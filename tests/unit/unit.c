@@ -9,6 +9,7 @@ struct kht_thread *threads;
 struct kht_ledger *ledger;
 void (*during_flush)(void);
 void (*during_broadcast)(void);
+void (*during_kick)(void);
 void (*before_lock)(void);
 void (*after_unlock)(void);
 
@@ -42,53 +43,103 @@ void kht_unlock(struct kht_ledger *l)
 	once(&after_unlock);
 }
 
-void kht_local_flush(u32 lpid)
+/* What every executor may rely on; @hash: it is one for hash guests. */
+static void assert_called_right(u32 lpid, bool hash)
 {
 	assert_false(locked);
 	assert_int_equal(lpid, LPID);
+	assert_int_equal(ledger->hash, hash);
+}
+
+void kht_local_flush(u32 lpid)
+{
+	assert_called_right(lpid, false);
 	done.flushes++;
 	once(&during_flush);
 }
 
 void kht_local_flush_process(u32 lpid)
 {
-	assert_false(locked);
-	assert_int_equal(lpid, LPID);
+	assert_called_right(lpid, false);
 	done.process_flushes++;
 	once(&during_flush);
 }
 
-void kht_local_pages(u32 lpid, const u64 *pages, u32 n)
+static void note_pages(const u64 *pages, u32 n)
 {
-	assert_false(locked);
-	assert_int_equal(lpid, LPID);
-	done.replays++;
 	memcpy(done.pages + done.nr_pages, pages, n * sizeof(*pages));
 	done.nr_pages += n;
+}
+
+void kht_local_pages(u32 lpid, const u64 *pages, u32 n)
+{
+	assert_called_right(lpid, false);
+	done.replays++;
+	note_pages(pages, n);
 	once(&during_flush);
 }
 
 void kht_local_sync(u32 lpid)
 {
-	assert_int_equal(lpid, LPID);
+	assert_called_right(lpid, false);
 	done.syncs++;
 	once(&during_flush);
 }
 
 void kht_broadcast_page(u32 lpid, u64 p)
 {
-	assert_false(locked);
-	assert_int_equal(lpid, LPID);
+	assert_called_right(lpid, false);
 	done.broadcast_pages[done.nr_broadcast_pages++] = p;
 	once(&during_broadcast);
 }
 
 void kht_broadcast_lpid(u32 lpid)
 {
-	assert_false(locked);
-	assert_int_equal(lpid, LPID);
+	assert_called_right(lpid, false);
 	done.broadcast_lpids++;
 	once(&during_broadcast);
+}
+
+void kht_hash_local_flush(u32 lpid)
+{
+	assert_called_right(lpid, true);
+	done.hash_flushes++;
+	once(&during_flush);
+}
+
+void kht_hash_local_pages(u32 lpid, const u64 *rbs, u32 n)
+{
+	assert_called_right(lpid, true);
+	done.hash_replays++;
+	note_pages(rbs, n);
+	once(&during_flush);
+}
+
+void kht_hash_local_sync(u32 lpid)
+{
+	assert_called_right(lpid, true);
+	done.hash_syncs++;
+	once(&during_flush);
+}
+
+void kht_hash_broadcast(u32 lpid)
+{
+	assert_called_right(lpid, true);
+	done.hash_broadcasts++;
+	once(&during_broadcast);
+}
+
+/* Notes who has to leave; whether he does, and comes back, is up to during_kick. */
+void kht_hash_kick(const struct kht_ledger *l, u64 upto)
+{
+	unsigned int cpu;
+
+	assert_called_right(l->lpid, true);
+	for (cpu = 0; cpu < threads_made; cpu++)
+		if (kht_thread_behind(l, &threads[cpu], cpu, upto))
+			done.kicked |= 1ull << cpu;
+	done.kicks++;
+	once(&during_kick);
 }
 
 void forget(void)
@@ -151,7 +202,7 @@ void machine(u32 nr_threads, u32 log_size)
 int setup(void **state)
 {
 	(void)state;
-	during_flush = during_broadcast = before_lock = after_unlock = NULL;
+	during_flush = during_broadcast = during_kick = before_lock = after_unlock = NULL;
 	locked = false;
 	machine(CPUS, LOG);
 	return 0;

@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include "kht_env.h"
+#include "kht_hash.h"
 #include "kht_protocol.h"
 
 #define LPID		7u
@@ -22,7 +23,9 @@
 /* What was executed since the last forget(). */
 struct done {
 	unsigned int flushes, process_flushes, syncs, replays, broadcast_lpids;
+	unsigned int hash_flushes, hash_syncs, hash_replays, hash_broadcasts, kicks;
 	unsigned int nr_pages, nr_broadcast_pages;
+	u64 kicked;		/* threads, by bit */
 	u64 pages[4 * KHT_LOG_MAX], broadcast_pages[4 * KHT_LOG_MAX];
 };
 
@@ -36,6 +39,7 @@ extern struct kht_ledger *ledger;
  */
 extern void (*during_flush)(void);
 extern void (*during_broadcast)(void);
+extern void (*during_kick)(void);
 extern void (*before_lock)(void);
 extern void (*after_unlock)(void);
 
@@ -52,7 +56,7 @@ void leave(unsigned int cpu);
 void visit(unsigned int cpu);
 void visit_all(void);
 
-u64 page(unsigned int n);
+u64 page(unsigned int n);		/* of a radix guest; of a hash guest, an RB like any other */
 void absorb(unsigned int from, unsigned int to);
 u32 random32(u64 *seed);
 
