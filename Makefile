@@ -2,7 +2,7 @@
 # What people type. The module itself is described in Kbuild, the bench lives in scripts/.
 
 .PHONY: help modules clean-modules install deb demo check check-all check-unit check-static check-packaging \
-	check-emulated check-sanitized mutants clean distclean
+	check-emulated check-sanitized mutants prove prove-quick clean distclean
 
 help:
 	@echo 'make modules KERNEL_SRC=<kernel headers> [ARCH= CROSS_COMPILE= CC= W=1]'
@@ -22,6 +22,8 @@ help:
 	@echo '                     the same under the stale-TLB sanitizer (tests/tlbsan)'
 	@echo 'make mutants [MUTANTS="1 14"]'
 	@echo '                     every way to be wrong, and what notices it'
+	@echo 'make prove           memory ordering with herd7, the state space with SPIN, src/core with CBMC: about six'
+	@echo '                     minutes on two idle cores; make prove-quick a minute of it, without SPIN'
 	@echo 'make clean           remove what was built; make distclean also what was fetched'
 	@echo
 	@echo 'demo and check run as root on Debian 12 or 13, amd64 or ppc64el. Kernels: 6.1, 6.12,'
@@ -71,6 +73,12 @@ check-sanitized:
 
 mutants:
 	@scripts/check mutants
+
+prove:
+	@scripts/prove
+
+prove-quick:
+	@scripts/prove quick
 
 clean:
 	@scripts/clean

@@ -49,6 +49,16 @@ static inline void kht_full_fence(void)
 #endif
 }
 
+/* Orders every earlier load before every later access (lwsync). */
+static inline void kht_load_fence(void)
+{
+#ifdef __SANITIZE_THREAD__
+	kht_full_fence();
+#else
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+#endif
+}
+
 /*
  * Makes page-table updates visible to the table walks of every thread (ptesync,
  * Power ISA 3.0B Book III 5.9.2). It has the cumulativity of hwsync (Book II

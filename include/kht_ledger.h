@@ -40,7 +40,7 @@ struct kht_ledger {
 	bool hash;		/* of a hash guest: one scope, logged are RBs; set on entry */
 
 	/* Written while recording: kept off the line that entries read. */
-	u32 staged kht_aligned;	/* recorded but not yet published generations */
+	u64 staged kht_aligned;	/* recorded but not yet published generations */
 	u64 staged_full;	/* newest staged generation that is no single page, or 0 */
 	u64 full;		/* newest generation that only a full flush settles */
 	u64 covered;		/* up to here no thread in guest is behind */
@@ -128,6 +128,7 @@ static inline void kht_visit(struct kht_ledger *l, unsigned int cpu)
  * translations comes before that mark is gone, as in kht_leave(). The partner is the
  * load in kht_behind(), which takes the missing mark for "nobody", and whose caller
  * then frees the page.
+ * litmus: entry-invalidate, switch-free, move-debt
  */
 static inline bool kht_arrive(struct kht_ledger *l, u64 *mark, u64 key, unsigned int cpu)
 {
@@ -143,6 +144,7 @@ static inline bool kht_arrive(struct kht_ledger *l, u64 *mark, u64 key, unsigned
 /*
  * The leaving side. Release: whatever the guest, or a quadrant access, did
  * through its translations comes before the mark goes.
+ * litmus: leave-free, leave-copy
  */
 static inline void kht_leave(u64 *mark)
 {

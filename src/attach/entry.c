@@ -45,6 +45,7 @@ int kht_attach_entry(void)
 	return tracepoint_probe_register(enter, kht_on_guest_enter, NULL);
 }
 
+/* litmus: detach-ops */
 void kht_detach_entry(void)
 {
 	tracepoint_probe_unregister(enter, kht_on_guest_enter, NULL);

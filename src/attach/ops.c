@@ -173,13 +173,14 @@ int kht_attach_ops(void)
 	return 0;
 }
 
-/* Waits for every call that began through a wrapper. */
+/* Waits for every call that began through a wrapper. litmus: detach-decide, detach-batch */
 void kht_wait_for_ops(void)
 {
 	synchronize_rcu();
 	synchronize_srcu(&kht_inside);
 }
 
+/* litmus: detach-ops */
 void kht_detach_ops(void)
 {
 	int i;

@@ -78,7 +78,10 @@ struct kht_ledger *kht_ledger_init(void *zeroed, u32 lpid, u32 nr_threads, u32 l
 	return l;
 }
 
-/* seen[cpu], raised by what machine-wide flushes have done for every thread. */
+/*
+ * seen[cpu], raised by what machine-wide flushes have done for every thread.
+ * litmus: settle-sibling, settle-ptesync
+ */
 static u64 credited(const struct kht_ledger *l, unsigned int cpu)
 {
 	u64 seen = kht_load_acquire(&l->seen[cpu]);
@@ -148,7 +151,10 @@ static void owed_partition(struct kht_ledger *l, struct kht_thread *t, unsigned 
 	d->need = KHT_REPLAY;
 }
 
-/* left[] holds the same number for every thread of a core. */
+/*
+ * left[] holds the same number for every thread of a core.
+ * litmus: settle-sibling, settle-ptesync
+ */
 static enum kht_need owed_process(const struct kht_ledger *l, unsigned int cpu,
 				  struct kht_core core, u64 left)
 {
@@ -183,6 +189,7 @@ struct kht_debt kht_owed(struct kht_ledger *l, struct kht_thread *t, unsigned in
 /*
  * The flushes that kht_owed() asked for have finished (their ptesync is done).
  * Release: the flush comes before the number that vouches for it.
+ * litmus: settle-sibling
  */
 void kht_settled(struct kht_ledger *l, unsigned int cpu, const struct kht_debt *d)
 {
@@ -230,6 +237,7 @@ void kht_stage_full(struct kht_ledger *l)
  * The PTE changes reach the table walks before the generation that announces
  * them; the caller's next step is kht_behind(), whose fence is the partner of
  * the one in kht_arrive().
+ * litmus: entry-refill, commit-other
  */
 u64 kht_commit(struct kht_ledger *l)
 {
@@ -275,8 +283,13 @@ static bool word_behind(const struct kht_ledger *l, const struct kht_thread *thr
  * The fence orders the raise of gen before the look; its partner is the fence
  * in kht_arrive().
  *
+ * The second one is for a caller that, told "nobody", goes on to read what they have done: a
+ * page to copy, R and C of an HPTE. Its partners are the releases by which a mark goes
+ * or a thread is done settling (kht_leave(), kht_arrive(), kht_settled()).
+ *
  * @self, if any, is the thread that asks, with preemption off and out of guest mode: its
  * mark means no more than that a vCPU is loaded there, which settles before it runs on.
+ * litmus: entry-invalidate, leave-copy
  */
 bool kht_others_behind(const struct kht_ledger *l, const struct kht_thread *threads,
 		       u64 upto, unsigned int self)
@@ -287,6 +300,7 @@ bool kht_others_behind(const struct kht_ledger *l, const struct kht_thread *thre
 	for (word = 0; word < words(l->nr_threads); word++)
 		if (word_behind(l, threads, upto, self, word))
 			return true;
+	kht_load_fence();
 	return false;
 }
 

@@ -102,7 +102,7 @@ bool kht_defer_full(struct kht_ledger *l, const struct kht_thread *threads)
 	return defer(l, threads, NULL);
 }
 
-/* One invalidation of a batch: nobody waits for it before kht_cover(). */
+/* One invalidation of a batch: nobody waits for it before kht_cover(). litmus: batch-absorb */
 void kht_absorb_page(struct kht_ledger *l, u64 page)
 {
 	kht_lock(l);
@@ -163,6 +163,7 @@ static void broadcast(struct kht_ledger *l, struct kht_cover *c, u32 ceiling)
  * The fence is that of kht_behind(), which has not looked when everything is to be
  * broadcast: the generation is visible before the marks are read. Its partner is
  * the fence in kht_arrive().
+ * litmus: entry-invalidate
  */
 static void kick(const struct kht_ledger *l, struct kht_cover *c)
 {
@@ -181,6 +182,7 @@ static void kick(const struct kht_ledger *l, struct kht_cover *c)
  *
  * Two callers may cover the same generations at the same time. Neither trusts
  * the other's unfinished work: covered advances after the broadcast only.
+ * litmus: batch-covered
  */
 struct kht_cover kht_cover(struct kht_ledger *l, const struct kht_thread *threads,
 			   u32 ceiling, bool defer)
@@ -221,6 +223,7 @@ static bool uncaught(const struct kht_ledger *l, const struct kht_thread *t, uns
  * Invariants 1 and 4, for the process scope: the fence orders the debt before the
  * look. Its partner is the fence in kht_arrive(): a thread that we do not see
  * has not read left[] yet. Without it both sides could miss each other.
+ * litmus: move-debt
  */
 u32 kht_left_core(struct kht_ledger *l, const struct kht_thread *threads,
 		  struct kht_core core, unsigned int *cpus)

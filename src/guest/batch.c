@@ -28,7 +28,7 @@ static struct kht_batcher *slot_of(struct kht_domain *d, struct task_struct *tas
 	return NULL;
 }
 
-/* Only the task itself fills and clears its slot, so no order is needed. */
+/* Only the task itself fills its slot and clears it (kht_batch_end()). */
 bool kht_batching(struct kht_domain *d)
 {
 	struct kht_batcher *slot = slot_of(d->l1 ? d->l1 : d, current);
@@ -36,6 +36,7 @@ bool kht_batching(struct kht_domain *d)
 	return slot && (!d->l1 || (slot->shadows && READ_ONCE(d->live)));
 }
 
+/* litmus: batch-slot */
 static void claim(struct kht_domain *d, bool shadows)
 {
 	int i;
@@ -103,14 +104,17 @@ void kht_batch_cover(struct kht_domain *d)
  *
  * A shadow that has left the list has paid before, what the batch absorbed included
  * (kht_on_lpid_free()).
+ * litmus: batch-slot
  */
 void kht_batch_end(struct kht_domain *d)
 {
 	struct kht_batcher *slot = slot_of(d, current);
 	struct kht_domain *shadow;
 
-	if (slot)
-		WRITE_ONCE(slot->task, NULL);
+	if (slot) {
+		/* Whoever claims the slot next overwrites what kht_batching() has read of it. */
+		smp_store_release(&slot->task, NULL);
+	}
 	kht_batch_cover(d);
 	rcu_read_lock();
 	list_for_each_entry_rcu(shadow, &d->shadows, sibling)

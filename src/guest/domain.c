@@ -89,7 +89,7 @@ static struct kht_domain *alloc_domain(struct kvm *kvm, u32 lpid)
 	return d;
 }
 
-/* Out of memory, or too late: NULL, and the guest keeps stock behaviour. */
+/* Out of memory, or too late: NULL, and the guest keeps stock behaviour. litmus: domain-publish */
 static struct kht_domain *publish(struct kvm *kvm, bool live)
 {
 	struct kht_domain *d;
@@ -120,6 +120,7 @@ static struct kht_domain *publish(struct kvm *kvm, bool live)
  * The kernel takes a nested guest out of the tree under mmu_lock before it frees
  * its LPID, which we see (kht_on_lpid_free()). So what is still in the tree, and
  * published under the same lock, will be found there.
+ * litmus: domain-publish
  */
 static bool publish_existing(struct kht_domain *d, int number)
 {
@@ -160,6 +161,7 @@ static struct kht_domain *publish_shadow(struct kvm *kvm, u32 lpid, int number)
 	return NULL;
 }
 
+/* litmus: domain-free */
 static void unpublish_shadow(struct kht_domain *d)
 {
 	lockdep_assert_held(&shadow_lock);
@@ -217,6 +219,7 @@ void kht_on_vcpu_create(struct kvm_vcpu *vcpu)
  * are stock broadcasts again. Debts die with the guest; a new guest with the
  * same LPID starts owing a full flush everywhere (invariant 5). KVM has removed
  * the guest's debugfs directory with our files already.
+ * litmus: domain-free
  */
 void kht_on_vm_destroy(struct kvm *kvm)
 {
@@ -267,6 +270,7 @@ static void go_live(struct kht_domain *d, u32 lpid)
  * runs with preemption off: the grace period waits for one that began without
  * the domain. Expedited: until it is over the guest has stock behaviour, and all
  * CPUs have just been interrupted anyway, once in the life of a guest.
+ * litmus: adopt-guest, adopt-quadrant, adopt-slot
  */
 static void adopt(struct work_struct *work)
 {
@@ -290,6 +294,7 @@ static void adopt(struct work_struct *work)
 /*
  * The guest of @vcpu, or the nested guest it is about to run. A busy slot is no
  * loss: the guest will enter again.
+ * litmus: adopt-slot
  */
 void kht_adopt(struct kvm_vcpu *vcpu)
 {
@@ -351,6 +356,7 @@ static void dismiss(struct kht_domain *d)
 /*
  * No domain is found any more on return; kht_domains_free() ends them. The hooks
  * are still in place, kht_deferring is false and kht_domains_pay() is done.
+ * litmus: detach-decide, domain-free
  */
 void kht_domains_close(void)
 {
@@ -447,6 +453,7 @@ static void pay_offline(struct kvm *kvm)
 	spin_unlock(&kvm->mmu_lock);
 }
 
+/* litmus: kick-free */
 static void pay(struct kht_domain *d)
 {
 	if (kht_pay_all(d->ledger))

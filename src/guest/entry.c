@@ -41,7 +41,7 @@ static noinline void settle(struct kht_domain *d, struct kht_thread *t, unsigned
 	trace_kht_settle(d->lpid, cpu, &debt);
 }
 
-/* No domain (yet): the mark is all there is to do. */
+/* No domain (yet): the mark is all there is to do. litmus: switch-free */
 static noinline void enter_unknown(struct kvm_vcpu *vcpu, struct kht_thread *t, u64 key)
 {
 	kht_store_release(&t->guest, key);

@@ -23,6 +23,7 @@
 
 static DEFINE_PER_CPU(cpumask_t, kick_mask);
 
+/* litmus: kick-free */
 void kht_hash_kick(const struct kht_ledger *l, u64 upto)
 {
 	struct cpumask *kick;
@@ -138,6 +139,7 @@ void kht_on_set_partition(u32 lpid)
  * A thread that enters the guest sees either the raised generation, and with it
  * tracks_moves, or is seen and interrupted (the fences of invariant 4). So it knows
  * when it moves next.
+ * litmus: hash-trust
  */
 static void track_moves(struct kht_domain *d)
 {
@@ -153,6 +155,7 @@ static void track_moves(struct kht_domain *d)
 	smp_store_release(&d->trusts_local, true);
 }
 
+/* litmus: hash-trust */
 bool kht_trusts_local(struct kht_domain *d)
 {
 	if (READ_ONCE(d->lost_a_move) || irqs_disabled())

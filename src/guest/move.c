@@ -34,6 +34,7 @@ static bool gtse(const struct kvm *kvm)
 /*
  * The state of a vCPU, made when it first comes to a CPU. A vCPU that has run before our
  * hooks may have an unfinished sequence where it ran last.
+ * litmus: vcpu-publish
  */
 static struct kht_vcpu *vcpu_state(struct kht_domain *d, struct kvm_vcpu *vcpu)
 {
@@ -55,6 +56,7 @@ static struct kht_vcpu *vcpu_state(struct kht_domain *d, struct kvm_vcpu *vcpu)
  * The core that was left owes a process-scope flush, and its threads that run
  * the guest have to leave it. They are interrupted together and waited for
  * once: the moved vCPU must not go on before. Returns how many.
+ * litmus: kick-free
  */
 static u32 leave_core(struct kht_domain *d, unsigned int prev)
 {
@@ -156,6 +158,7 @@ static void move_hash(struct kht_domain *d, struct kvm_vcpu *vcpu, int cpu)
  * interrupts ourselves: sched_in and the ioctls come with them enabled. Should
  * a kernel ever call us otherwise, the move is stock's (invariant 9), as are
  * those of guests without a domain.
+ * litmus: kick-free
  */
 void kht_on_vcpu_move(struct kvm_vcpu *vcpu, int cpu)
 {

@@ -82,6 +82,7 @@ struct borrow {
 	unsigned long flags, msr, lpid;
 };
 
+/* litmus: entry-refill */
 static void borrow_lpidr(struct borrow *b, u32 lpid)
 {
 	local_irq_save(b->flags);
@@ -96,6 +97,7 @@ static void borrow_lpidr(struct borrow *b, u32 lpid)
 /*
  * The ERAT is per thread and a tlbiel by congruence class leaves it alone
  * (Linux commit fa73b8fa2b52), so it goes last, as in flush_guest_tlb().
+ * litmus: settle-ptesync
  */
 static __always_inline void return_lpidr(struct borrow *b, int r)
 {
@@ -201,6 +203,7 @@ void kht_hash_local_sync(u32 lpid)
 	return_lpidr(&b, 0);
 }
 
+/* litmus: put-order */
 void kht_complete_guest_flushes(bool gtse)
 {
 	if (gtse)
@@ -209,6 +212,7 @@ void kht_complete_guest_flushes(bool gtse)
 		asm volatile("ptesync" : : : "memory");
 }
 
+/* litmus: leave-update */
 void kht_complete_updates(void)
 {
 	asm volatile("ptesync" : : : "memory");

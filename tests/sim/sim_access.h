@@ -21,6 +21,11 @@ static inline void kht_full_fence(void)
 	sim_full_fence();
 }
 
+/* Loads are in order here: only stores wait. */
+static inline void kht_load_fence(void)
+{
+}
+
 static inline void kht_pte_fence(void)
 {
 	sim_fence();
