@@ -41,7 +41,7 @@ struct kht_domain {
 	/* Of a guest only. */
 	struct list_head shadows;	/* RCU; changed under the shadow lock */
 	struct kht_batcher batcher[KHT_BATCHERS];
-	struct kht_vcpu **vcpu;		/* vcpus, or kht_no_vcpus while it is a hash guest */
+	struct kht_vcpu *const *vcpu;	/* vcpus, or kht_no_vcpus while it is a hash guest */
 	struct kht_vcpu **vcpus;	/* by vcpu_idx, made at the first vcpu_load */
 	bool tracks_moves;		/* hash: moves leave debts */
 	bool trusts_local;		/* hash: they have since everything was flushed */
@@ -52,7 +52,7 @@ struct kht_domain {
 };
 
 extern struct kht_thread *kht_threads;		/* by CPU number */
-extern struct kht_vcpu *kht_no_vcpus[KVM_MAX_VCPUS];	/* all NULL */
+extern struct kht_vcpu *const kht_no_vcpus[KVM_MAX_VCPUS];	/* all NULL */
 
 /*
  * True while invalidations may become debts or be batched. Written by attach
@@ -155,7 +155,7 @@ bool kht_on_invalidate_hpte(struct kvm *kvm, __be64 *hpte, unsigned long index);
 bool kht_on_clear_ref_hpte(struct kvm *kvm, __be64 *hpte, unsigned long index);
 void kht_on_set_partition(u32 lpid);
 
-/* Hash or radix, into what depends on it; nobody is in guest or the domain is new. */
+/* Hash or radix, into what depends on it. When that changes nobody is in guest. */
 void kht_note_kind(struct kht_domain *d);
 
 /* Invalidates what @rb names, as far as @reach, by who has it locked. False: it must be broadcast. */

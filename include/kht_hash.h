@@ -20,7 +20,7 @@ struct kht_hcall {
 	u32 vcores;		/* virtual cores of the guest that are online */
 	bool local;		/* the guest has set H_LOCAL */
 	bool tracked;		/* moves of this guest's vCPUs leave debts (kht_track_moves()) */
-	bool paging;		/* the host takes pages from the guest at this moment */
+	bool paging;		/* the host takes pages from the guest at this moment: a hint */
 	bool allowed;		/* hpt_local, and we are attached */
 };
 

@@ -38,11 +38,4 @@ static inline u64 kht_hpte_rb(const __be64 *hpte, unsigned long index)
 	return compute_tlbie_rb(e.v, e.r, index);
 }
 
-/* Preemption is off: whoever holds an HPTE lets it go soon. */
-static inline void kht_hpte_lock(__be64 *hpte)
-{
-	while (!try_lock_hpte(hpte, HPTE_V_HVLOCK))
-		cpu_relax();
-}
-
 #endif

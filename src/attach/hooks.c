@@ -7,7 +7,8 @@
  *
  * Handlers run with preemption off (FTRACE_OPS_FL_RECURSION) and must not
  * sleep. IPMODIFY makes ftrace refuse a function that somebody else (a
- * livepatch) already redirects.
+ * livepatch) already redirects. PERMANENT makes it refuse to be switched off
+ * (kernel.ftrace_enabled) while we rely on it.
  */
 #include <linux/ftrace.h>
 #include <linux/string.h>
@@ -213,7 +214,8 @@ int kht_attach_hooks(enum kht_hooks which, const char **failed)
 
 	set->ops = (struct ftrace_ops){
 		.func = callback,
-		.flags = FTRACE_OPS_FL_SAVE_REGS | FTRACE_OPS_FL_IPMODIFY | FTRACE_OPS_FL_RECURSION,
+		.flags = FTRACE_OPS_FL_SAVE_REGS | FTRACE_OPS_FL_IPMODIFY |
+			 FTRACE_OPS_FL_RECURSION | FTRACE_OPS_FL_PERMANENT,
 	};
 	rc = choose_functions(set, failed);
 	if (!rc)

@@ -83,8 +83,8 @@ bool kht_reach_only(struct kht_ledger *l, const struct kht_thread *threads, unsi
 
 /*
  * Invariant 5: the hash table is another one, or emptied. Every thread owes a flush
- * of everything before its next entry. Nobody is in guest; a mark that says otherwise costs an
- * interrupt at the end of the host's next operation.
+ * of everything before its next entry. Who is marked as in guest meanwhile costs an interrupt at
+ * the end of the host's next operation.
  */
 void kht_start_over(struct kht_ledger *l)
 {

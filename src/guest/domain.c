@@ -22,7 +22,7 @@
 #include "kht_protocol.h"
 
 struct kht_thread *kht_threads;
-struct kht_vcpu *kht_no_vcpus[KVM_MAX_VCPUS];
+struct kht_vcpu *const kht_no_vcpus[KVM_MAX_VCPUS];
 bool kht_deferring;
 bool kht_moving;
 bool kht_nesting;
@@ -69,12 +69,13 @@ static void free_domain_rcu(struct rcu_head *head)
 
 static struct kht_domain *alloc_domain(struct kvm *kvm, u32 lpid)
 {
-	struct kht_domain *d = kzalloc(sizeof(*d), GFP_KERNEL);
+	struct kht_domain *d = kzalloc(sizeof(*d), GFP_KERNEL_ACCOUNT);
 	void *mem;
 
 	if (!d)
 		return NULL;
-	mem = kvzalloc(roundup_pow_of_two(kht_ledger_bytes(nr_cpu_ids, log_size)), GFP_KERNEL);
+	mem = kvzalloc(roundup_pow_of_two(kht_ledger_bytes(nr_cpu_ids, log_size)),
+			GFP_KERNEL_ACCOUNT);
 	if (!mem) {
 		free_domain(d);
 		return NULL;
@@ -89,7 +90,28 @@ static struct kht_domain *alloc_domain(struct kvm *kvm, u32 lpid)
 	return d;
 }
 
-/* Out of memory, or too late: NULL, and the guest keeps stock behaviour. litmus: domain-publish */
+/*
+ * Under mmu_setup_lock: should it become another kind of guest later, kht_on_set_partition()
+ * finds it. That lock may be held for as long as the guest's VMM likes
+ * (kvm_htab_write() copies from its memory), and nobody else's guest is to wait for that.
+ * litmus: domain-publish
+ */
+static bool publish_kind(struct kht_domain *d)
+{
+	struct mutex *setup = &d->kvm->arch.mmu_setup_lock;
+
+	if (!mutex_trylock(setup))
+		return false;
+	kht_note_kind(d);
+	rcu_assign_pointer(kht_domain_table[d->lpid], d);
+	mutex_unlock(setup);
+	return true;
+}
+
+/*
+ * Out of memory, too late, or the guest's MMU is just being set up: NULL, and the guest keeps
+ * stock behaviour, in the last case until its next entry.
+ */
 static struct kht_domain *publish(struct kvm *kvm, bool live)
 {
 	struct kht_domain *d;
@@ -100,19 +122,18 @@ static struct kht_domain *publish(struct kvm *kvm, bool live)
 	d = alloc_domain(kvm, kvm->arch.lpid);
 	if (!d)
 		return NULL;
-	d->vcpus = kvcalloc(KVM_MAX_VCPUS, sizeof(*d->vcpus), GFP_KERNEL);
+	d->vcpus = kvcalloc(KVM_MAX_VCPUS, sizeof(*d->vcpus), GFP_KERNEL_ACCOUNT);
 	if (!d->vcpus) {
 		free_domain(d);
 		return NULL;
 	}
 	d->live = live;
+	if (!publish_kind(d)) {
+		free_domain(d);
+		return NULL;
+	}
 	kht_files_add(&d->files, kvm->debugfs_dentry, d->stats);
 	list_add(&d->node, &domains);
-	/* Should it become another kind of guest meanwhile, kht_on_set_partition() finds it. */
-	mutex_lock(&kvm->arch.mmu_setup_lock);
-	kht_note_kind(d);
-	rcu_assign_pointer(kht_domain_table[d->lpid], d);
-	mutex_unlock(&kvm->arch.mmu_setup_lock);
 	return d;
 }
 
@@ -248,8 +269,10 @@ struct adoption {
 
 static DEFINE_PER_CPU(struct adoption, adoptions);
 
-static void nothing(void *unused)
+/* What this thread has done in guests, without a mark, is complete too (kht_put_other()). */
+static void leave_guests(void *unused)
 {
+	kht_complete_updates();
 }
 
 /* A shadow may have gone meanwhile, but not come: that takes the mutex. */
@@ -281,7 +304,7 @@ static void adopt(struct work_struct *work)
 	mutex_lock(&domain_mutex);
 	d = a->number ? publish_shadow(kvm, a->lpid, a->number) : publish(kvm, false);
 	if (d) {
-		on_each_cpu(nothing, NULL, 1);
+		on_each_cpu(leave_guests, NULL, 1);
 		synchronize_rcu_expedited();
 		go_live(d, a->lpid);
 	}

@@ -40,11 +40,26 @@ void kht_hash_kick(const struct kht_ledger *l, u64 upto)
 	preempt_enable();
 }
 
+static void flush_here(void *lpid)
+{
+	kht_hash_local_flush((unsigned long)lpid);
+}
+
+/*
+ * The lock may be held for as long as the guest's VMM likes, which must not keep us from
+ * detaching: then each CPU does it by interrupt. One that is offline has stock's own bits
+ * (kht_domains_pay()).
+ *
+ * litmus: kick-free
+ */
 void kht_hash_broadcast(u32 lpid)
 {
 	struct kvm *kvm = kht_domain(lpid)->kvm;
 
-	mutex_lock(&kvm->arch.mmu_setup_lock);
+	if (!mutex_trylock(&kvm->arch.mmu_setup_lock)) {
+		on_each_cpu(flush_here, (void *)(unsigned long)lpid, 1);
+		return;
+	}
 	kht_hash_broadcast_lpid(kvm);
 	mutex_unlock(&kvm->arch.mmu_setup_lock);
 }
@@ -70,7 +85,8 @@ static struct kht_domain *domain_for(struct kvm *kvm)
 
 	if (!d || kht_broadcasting())
 		return NULL;
-	if (READ_ONCE(kht_deferring) && READ_ONCE(d->live) && kht_param_defer)
+	if (READ_ONCE(kht_deferring) && READ_ONCE(d->live) && READ_ONCE(d->ledger->hash) &&
+	    kht_param_defer)
 		return d;
 	kht_count(d->stats, KHT_STAT_STOCK, 1);
 	return NULL;
@@ -116,7 +132,8 @@ void kht_note_kind(struct kht_domain *d)
 /*
  * The kernel comes here before a guest first runs, whenever its hash table is another one, and
  * whenever a guest has become a hash guest or is none any more: what is in the log
- * means nothing then. Nobody is in guest.
+ * means nothing then. Nobody is in guest; only for another process table of a guest
+ * that stays what it is (KVM_PPC_CONFIGURE_V3_MMU) somebody may be, and flushes once for nothing.
  */
 void kht_on_set_partition(u32 lpid)
 {

@@ -11,7 +11,9 @@
  * map chain nests inside; R and C are read again after the flush, for until then
  * hardware may set them.
  *
- * Preemption is off, as in every hook: an HPTE lock is held for a short time.
+ * Preemption is off, as in every hook, but the kernel's functions hold those locks with
+ * preemption on: whom we would wait for may need this CPU. So nothing is waited for. All
+ * locks are tried before anything is changed; if one is taken, the kernel's function runs.
  */
 #include "kht_guest.h"
 #include "kht_hpte.h"
@@ -23,55 +25,104 @@
 /* Bits of the second doubleword that H_PROTECT sets. */
 #define PROTECTION	(HPTE_R_PP0 | HPTE_R_PP | HPTE_R_N | HPTE_R_KEY_HI | HPTE_R_KEY_LO)
 
-/* An hcall of one vCPU, and one HPTE that it has locked. */
+/* An hcall of one vCPU. */
 struct call {
 	struct kvm *kvm;
 	struct kht_domain *d;
+	struct kvm_hpt_info hpt;	/* should the kernel change to another one meanwhile */
 	enum kht_reach reach;
+	int idx;			/* of kvm->srcu, which keeps slots and tables */
 };
 
+/* One HPTE that it has locked, and the chain of those that map the same page. */
 struct entry {
 	__be64 *hpte;
 	unsigned long index;
 	struct kht_hpte old;	/* as found, with the lock bit: ANDCOND sees it, as in the kernel */
 	struct revmap_entry *rev;
+	struct kvm_memory_slot *slot;
+	unsigned long gfn;
+	unsigned long *chain;	/* NULL: not locked, or the page is in no slot */
 };
 
-/* False: the kernel's function does as well. */
+/*
+ * With emulated SMT (KVM_CAP_PPC_SMT) "this one" may be a core of the guest, whose
+ * vCPUs need not share one of ours: no H_LOCAL then.
+ */
+static bool may_be_local(const struct kvm *kvm, bool local)
+{
+	return local && kvm->arch.emul_smt_mode <= 1;
+}
+
+/* False: the kernel's function does as well. Otherwise end() follows. */
 static bool begin(struct call *c, struct kvm_vcpu *vcpu, bool local)
 {
-	struct kht_hcall h = { .self = smp_processor_id(), .local = local };
+	struct kvm *kvm = vcpu->kvm;
+	struct kht_domain *d = kht_domain_of(kvm);
+	struct kht_hcall h = { .self = smp_processor_id(), .local = may_be_local(kvm, local) };
 
-	c->kvm = vcpu->kvm;
-	c->d = kht_domain_of(c->kvm);
-	if (!c->d || kvm_is_radix(c->kvm))
+	if (!d || kvm_is_radix(kvm) || !READ_ONCE(d->ledger->hash))
 		return false;
-	h.vcores = c->kvm->arch.online_vcores;
-	h.paging = READ_ONCE(c->kvm->mmu_invalidate_in_progress);
+	h.vcores = kvm->arch.online_vcores;
+	h.paging = READ_ONCE(kvm->mmu_invalidate_in_progress);
 	h.allowed = READ_ONCE(kht_param_hpt_local) && READ_ONCE(kht_deferring) &&
-		    READ_ONCE(c->d->live);
-	h.tracked = h.allowed && local && h.vcores > 1 && kht_trusts_local(c->d);
-	c->reach = kht_global_invalidates(c->d->ledger, kht_threads, &h);
-	return c->reach != KHT_EVERYWHERE;
+		    READ_ONCE(d->live);
+	h.tracked = h.allowed && h.local && h.vcores > 1 && kht_trusts_local(d);
+	*c = (struct call){ .kvm = kvm, .d = d };
+	c->reach = kht_global_invalidates(d->ledger, kht_threads, &h);
+	if (c->reach == KHT_EVERYWHERE)
+		return false;
+	c->idx = srcu_read_lock(&kvm->srcu);
+	c->hpt = kvm->arch.hpt;
+	return true;
+}
+
+static bool end(const struct call *c, bool done)
+{
+	srcu_read_unlock(&c->kvm->srcu, c->idx);
+	return done;
 }
 
 static bool in_table(const struct call *c, unsigned long index)
 {
-	return index < kvmppc_hpt_npte(&c->kvm->arch.hpt);
+	return index < 1UL << (c->hpt.order - 4);
 }
 
-static void lock_entry(const struct call *c, struct entry *e, unsigned long index)
+static bool lock_entry(const struct call *c, struct entry *e, unsigned long index)
 {
-	e->index = index;
-	e->hpte = kht_hpte_at(c->kvm, index);
-	kht_hpte_lock(e->hpte);
+	*e = (struct entry){ .index = index };
+	e->hpte = (__be64 *)(c->hpt.virt + (index << 4));
+	if (!try_lock_hpte(e->hpte, HPTE_V_HVLOCK))
+		return false;
 	e->old = kht_hpte_read(e->hpte);
-	e->rev = &c->kvm->arch.hpt.rev[index];
+	e->rev = &c->hpt.rev[index];
+	return true;
+}
+
+/* What removing a valid entry takes. R and C of its view do not say which page it maps. */
+static bool lock_chain(const struct call *c, struct entry *e)
+{
+	unsigned long rpte = e->rev->guest_rpte;
+	unsigned long *chain;
+
+	if (!(e->old.v & HPTE_V_VALID))
+		return true;
+	e->gfn = hpte_rpn(rpte, kvmppc_actual_pgsz(e->old.v, rpte));
+	e->slot = __gfn_to_memslot(kvm_memslots_raw(c->kvm), e->gfn);
+	if (!e->slot)
+		return true;
+	chain = &e->slot->arch.rmap[e->gfn - e->slot->base_gfn];
+	if (test_and_set_bit_lock(KVMPPC_RMAP_LOCK_BIT, chain))
+		return false;
+	e->chain = chain;
+	return true;
 }
 
 /* As it was found; nothing of it has been changed. */
 static void unlock_unchanged(struct entry *e)
 {
+	if (e->chain)
+		unlock_rmap(e->chain);
 	__unlock_hpte(e->hpte, be64_to_cpu(e->hpte[0]));
 }
 
@@ -112,20 +163,20 @@ static void invalidate(const struct call *c, const struct entry *e, u64 rb, unsi
 		kht_hash_broadcast_page(c->kvm, e->hpte, e->index);
 }
 
-/* Out of the chain of HPTEs that map the same page of the guest; the chain is locked. */
-static void unchain(const struct call *c, const struct entry *e, unsigned long *rmap)
+/* Out of the chain, which is locked. */
+static void unchain(const struct call *c, const struct entry *e)
 {
-	struct revmap_entry *rev = c->kvm->arch.hpt.rev;
+	struct revmap_entry *rev = c->hpt.rev;
 	unsigned long next = e->rev->forw, prev = e->rev->back;
 
 	rev[next].back = prev;
 	rev[prev].forw = next;
-	if ((*rmap & KVMPPC_RMAP_INDEX) != e->index)
+	if ((*e->chain & KVMPPC_RMAP_INDEX) != e->index)
 		return;
 	if (next == e->index)
-		*rmap &= ~(KVMPPC_RMAP_PRESENT | KVMPPC_RMAP_INDEX);
+		*e->chain &= ~(KVMPPC_RMAP_PRESENT | KVMPPC_RMAP_INDEX);
 	else
-		*rmap = (*rmap & ~KVMPPC_RMAP_INDEX) | next;
+		*e->chain = (*e->chain & ~KVMPPC_RMAP_INDEX) | next;
 }
 
 /*
@@ -136,23 +187,42 @@ static void remove_from_map(const struct call *c, const struct entry *e)
 {
 	unsigned long now_r = be64_to_cpu(e->hpte[1]);
 	unsigned long rc = now_r & (HPTE_R_R | HPTE_R_C);
-	unsigned long size = kvmppc_actual_pgsz(e->old.v, hpte_new_to_old_r(now_r));
-	struct kvm_memory_slot *slot;
-	unsigned long *rmap;
-	unsigned long gfn;
 
 	e->rev->guest_rpte |= rc;
-	gfn = hpte_rpn(e->rev->guest_rpte, kvmppc_actual_pgsz(e->old.v, e->rev->guest_rpte));
-	slot = __gfn_to_memslot(kvm_memslots_raw(c->kvm), gfn);
-	if (!slot)
+	if (!e->chain)
 		return;
-	rmap = &slot->arch.rmap[gfn - slot->base_gfn];
-	lock_rmap(rmap);
-	unchain(c, e, rmap);
-	*rmap |= rc << KVMPPC_RMAP_RC_SHIFT;
+	unchain(c, e);
+	*e->chain |= rc << KVMPPC_RMAP_RC_SHIFT;
 	if (rc & HPTE_R_C)
-		kvmppc_update_dirty_map(slot, gfn, size);
-	unlock_rmap(rmap);
+		kvmppc_update_dirty_map(e->slot, e->gfn,
+					kvmppc_actual_pgsz(e->old.v, hpte_new_to_old_r(now_r)));
+	unlock_rmap(e->chain);
+}
+
+static bool named(const struct entry *e, unsigned long flags, unsigned long avpn)
+{
+	if (!present(e) || ((flags & H_AVPN) && !avpn_is(e, avpn)))
+		return false;
+	return !(flags & H_ANDCOND) || !(e->old.v & avpn);
+}
+
+enum found { FOUND, NOT_FOUND, BUSY };
+
+/* Locks the entry that an hcall of one entry names, if there is one: FOUND. */
+static enum found take(const struct call *c, struct entry *e, unsigned long flags,
+		       unsigned long index, unsigned long avpn, long *ret)
+{
+	if (!in_table(c, index)) {
+		*ret = H_PARAMETER;
+		return NOT_FOUND;
+	}
+	if (!lock_entry(c, e, index))
+		return BUSY;
+	if (named(e, flags, avpn))
+		return FOUND;
+	unlock_unchanged(e);
+	*ret = H_NOT_FOUND;
+	return NOT_FOUND;
 }
 
 /* A present entry goes. */
@@ -165,44 +235,56 @@ static void remove(const struct call *c, const struct entry *e)
 	note_hpte_modification(c->kvm, e->rev);
 }
 
-/* True: done, *ret is the hcall's. The same for the two below. */
-bool kht_on_h_remove(struct kvm_vcpu *vcpu, unsigned long flags, unsigned long index,
-		     unsigned long avpn, long *ret)
+static bool h_remove(const struct call *c, struct kvm_vcpu *vcpu, unsigned long flags,
+		     unsigned long index, unsigned long avpn, long *ret)
 {
+	enum found found;
 	struct entry e;
-	struct call c;
 
-	if (!begin(&c, vcpu, flags & H_LOCAL))
-		return false;
-	*ret = H_PARAMETER;
-	if (!in_table(&c, index))
-		return true;
-	lock_entry(&c, &e, index);
-	if (!present(&e) || ((flags & H_AVPN) && !avpn_is(&e, avpn)) ||
-	    ((flags & H_ANDCOND) && (e.old.v & avpn))) {
+	found = take(c, &e, flags, index, avpn, ret);
+	if (found != FOUND)
+		return found == NOT_FOUND;
+	if (!lock_chain(c, &e)) {
 		unlock_unchanged(&e);
-		*ret = H_NOT_FOUND;
-		return true;
+		return false;
 	}
-	remove(&c, &e);
+	remove(c, &e);
 	vcpu->arch.regs.gpr[4] = (e.old.v & ~(HPTE_V_ABSENT | HPTE_V_HVLOCK)) | HPTE_V_VALID;
 	vcpu->arch.regs.gpr[5] = e.rev->guest_rpte & RPTE_GUEST;
 	unlock_hpte(e.hpte, 0);
-	note_mmio(&c, &e);
+	note_mmio(c, &e);
 	*ret = H_SUCCESS;
 	return true;
 }
 
+bool kht_on_h_remove(struct kvm_vcpu *vcpu, unsigned long flags, unsigned long index,
+		     unsigned long avpn, long *ret)
+{
+	struct call c;
+
+	return begin(&c, vcpu, flags & H_LOCAL) &&
+	       end(&c, h_remove(&c, vcpu, flags, index, avpn, ret));
+}
+
 /*
  * One of the up to four requests of H_BULK_REMOVE, a translation specifier of two
- * doublewords: type and flags in the high byte of the first, the index below; the answer comes back there.
+ * doublewords: type and flags in the high byte of the first, the index below; the answer
+ * comes back there.
  */
+#define BULK_REQUESTS	4
 #define BULK_INDEX	((1UL << 56) - 1)
 #define BULK_END	3
 #define BULK_REQUEST	1
 
 enum { BULK_ABSOLUTE, BULK_ANDCOND, BULK_AVPN, BULK_RESERVED };
 enum { BULK_REMOVED = 0x80, BULK_NOT_FOUND = 0x90, BULK_PARAMETER = 0xa0 };
+
+struct request {
+	unsigned int type, how;
+	unsigned long index;
+	bool locked, matches;
+	struct entry e;
+};
 
 static bool bulk_matches(const struct entry *e, unsigned int how, unsigned long avpn)
 {
@@ -213,54 +295,94 @@ static bool bulk_matches(const struct entry *e, unsigned int how, unsigned long 
 	return how != BULK_AVPN || avpn_is(e, avpn);
 }
 
-static unsigned long bulk_answer(unsigned int code, unsigned int how, unsigned long index)
+static unsigned long bulk_answer(unsigned int code, const struct request *r)
 {
-	return ((unsigned long)(code | how) << 56) + index;
+	return ((unsigned long)(code | r->how) << 56) + r->index;
 }
 
-static unsigned long bulk_remove(const struct call *c, unsigned long index, unsigned int how,
-				 unsigned long avpn)
+static bool bulk_valid(const struct call *c, const struct request *r)
+{
+	return r->type == BULK_REQUEST && r->how != BULK_RESERVED && in_table(c, r->index);
+}
+
+/* False when somebody has a lock that this request takes, which may be one before it. */
+static bool bulk_lock(const struct call *c, struct request *r, unsigned long avpn)
+{
+	r->locked = lock_entry(c, &r->e, r->index);
+	if (!r->locked)
+		return false;
+	r->matches = bulk_matches(&r->e, r->how, avpn);
+	return !r->matches || lock_chain(c, &r->e);
+}
+
+/* How many requests there are up to the first that is none; @n: those it has locked. */
+static bool bulk_lock_all(const struct call *c, struct request *requests,
+			  const unsigned long *args, unsigned int *n)
+{
+	for (*n = 0; *n < BULK_REQUESTS; ++*n) {
+		struct request *r = &requests[*n];
+
+		r->type = args[2 * *n] >> 62;
+		r->how = args[2 * *n] >> 56 & 3;
+		r->index = args[2 * *n] & BULK_INDEX;
+		if (!bulk_valid(c, r))
+			return true;
+		if (!bulk_lock(c, r, args[2 * *n + 1]))
+			return false;
+	}
+	return true;
+}
+
+static void bulk_unlock_all(struct request *requests, unsigned int n)
+{
+	unsigned int i;
+
+	for (i = 0; i <= n && i < BULK_REQUESTS; i++)
+		if (requests[i].locked)
+			unlock_unchanged(&requests[i].e);
+}
+
+static unsigned long bulk_remove(const struct call *c, struct request *r)
 {
 	unsigned long rc;
-	struct entry e;
 
-	lock_entry(c, &e, index);
-	if (!bulk_matches(&e, how, avpn)) {
-		unlock_unchanged(&e);
-		return bulk_answer(BULK_NOT_FOUND, how, index);
+	if (!r->matches) {
+		unlock_unchanged(&r->e);
+		return bulk_answer(BULK_NOT_FOUND, r);
 	}
-	remove(c, &e);
-	rc = e.rev->guest_rpte & (HPTE_R_R | HPTE_R_C);
-	unlock_hpte(e.hpte, 0);
-	note_mmio(c, &e);
+	remove(c, &r->e);
+	rc = r->e.rev->guest_rpte & (HPTE_R_R | HPTE_R_C);
+	unlock_hpte(r->e.hpte, 0);
+	note_mmio(c, &r->e);
 	/* R and C in the middle of the answer's high byte. */
-	return bulk_answer(BULK_REMOVED, how, index) | rc << (56 - 5);
+	return bulk_answer(BULK_REMOVED, r) | rc << (56 - 5);
+}
+
+static bool h_bulk_remove(const struct call *c, unsigned long *args, long *ret)
+{
+	struct request requests[BULK_REQUESTS] = { 0 };
+	unsigned int n, i;
+
+	if (!bulk_lock_all(c, requests, args, &n)) {
+		bulk_unlock_all(requests, n);
+		return false;
+	}
+	for (i = 0; i < n; i++)
+		args[2 * i] = bulk_remove(c, &requests[i]);
+	*ret = H_SUCCESS;
+	if (n < BULK_REQUESTS && requests[n].type != BULK_END) {
+		args[2 * n] = bulk_answer(BULK_PARAMETER, &requests[n]);
+		*ret = H_PARAMETER;
+	}
+	return true;
 }
 
 bool kht_on_h_bulk_remove(struct kvm_vcpu *vcpu, long *ret)
 {
-	unsigned long *args = &vcpu->arch.regs.gpr[4];
-	unsigned int i, type, how;
-	unsigned long index;
 	struct call c;
 
-	if (!begin(&c, vcpu, false))
-		return false;
-	*ret = H_SUCCESS;
-	for (i = 0; i < 8; i += 2) {
-		index = args[i] & BULK_INDEX;
-		type = args[i] >> 62;
-		how = args[i] >> 56 & 3;
-		if (type == BULK_END)
-			break;
-		if (type != BULK_REQUEST || how == BULK_RESERVED || !in_table(&c, index)) {
-			args[i] = bulk_answer(BULK_PARAMETER, how, index);
-			*ret = H_PARAMETER;
-			break;
-		}
-		args[i] = bulk_remove(&c, index, how, args[i + 1]);
-	}
-	return true;
+	return begin(&c, vcpu, false) &&
+	       end(&c, h_bulk_remove(&c, &vcpu->arch.regs.gpr[4], ret));
 }
 
 static unsigned long protection(unsigned long flags)
@@ -287,32 +409,33 @@ static void protect_valid(const struct call *c, const struct entry *e, unsigned 
 	e->hpte[1] = cpu_to_be64(r);
 }
 
-bool kht_on_h_protect(struct kvm_vcpu *vcpu, unsigned long flags, unsigned long index,
+static bool h_protect(const struct call *c, unsigned long flags, unsigned long index,
 		      unsigned long avpn, long *ret)
 {
 	unsigned long bits = protection(flags), v;
+	enum found found;
 	struct entry e;
-	struct call c;
 
-	if (!begin(&c, vcpu, flags & H_LOCAL))
-		return false;
-	*ret = H_PARAMETER;
-	if (!in_table(&c, index))
-		return true;
-	lock_entry(&c, &e, index);
-	if (!present(&e) || ((flags & H_AVPN) && !avpn_is(&e, avpn))) {
-		unlock_unchanged(&e);
-		*ret = H_NOT_FOUND;
-		return true;
-	}
+	found = take(c, &e, flags & H_AVPN, index, avpn, ret);
+	if (found != FOUND)
+		return found == NOT_FOUND;
 	e.rev->guest_rpte = (e.rev->guest_rpte & ~PROTECTION) | bits;
-	note_hpte_modification(c.kvm, e.rev);
+	note_hpte_modification(c->kvm, e.rev);
 	v = be64_to_cpu(e.hpte[0]);
 	if (e.old.v & HPTE_V_VALID)
-		protect_valid(&c, &e, bits);
+		protect_valid(c, &e, bits);
 	unlock_hpte(e.hpte, v);
 	kht_complete_updates();
-	note_mmio(&c, &e);
+	note_mmio(c, &e);
 	*ret = H_SUCCESS;
 	return true;
+}
+
+bool kht_on_h_protect(struct kvm_vcpu *vcpu, unsigned long flags, unsigned long index,
+		      unsigned long avpn, long *ret)
+{
+	struct call c;
+
+	return begin(&c, vcpu, flags & H_LOCAL) &&
+	       end(&c, h_protect(&c, flags, index, avpn, ret));
 }

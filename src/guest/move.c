@@ -38,7 +38,7 @@ static bool gtse(const struct kvm *kvm)
  */
 static struct kht_vcpu *vcpu_state(struct kht_domain *d, struct kvm_vcpu *vcpu)
 {
-	struct kht_vcpu *v = d->vcpu[vcpu->vcpu_idx];
+	struct kht_vcpu *v = d->vcpus[vcpu->vcpu_idx];
 
 	if (likely(v))
 		return v;
@@ -48,7 +48,7 @@ static struct kht_vcpu *vcpu_state(struct kht_domain *d, struct kvm_vcpu *vcpu)
 	kht_vcpu_init(v);
 	v->ran_on = vcpu->arch.prev_cpu;
 	/* Initialised before it is found; its readers depend on the address. */
-	smp_store_release(&d->vcpu[vcpu->vcpu_idx], v);
+	smp_store_release(&d->vcpus[vcpu->vcpu_idx], v);
 	return v;
 }
 
@@ -123,8 +123,8 @@ static u32 move_nested(struct kht_domain *l1, const struct kht_vcpu *v, int prev
 }
 
 /*
- * A vCPU of a hash guest. The kernel has no use for prev_cpu then. Nothing is unfinished on the CPU
- * that is left, since a hash guest has no tlbie of its own; the core owes, for what the
+ * A vCPU of a hash guest. The kernel has no use for prev_cpu then, and completes nothing on
+ * the CPU that is left, nor do we; the core owes, for what the
  * guest may go on to remove with H_LOCAL; it owes also when the vCPU goes to a sibling, whose
  * flush leaves the ERAT of the thread that is left. Where the vCPU has been before
  * track_moves() nobody knows: every core owes.

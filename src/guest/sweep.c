@@ -8,7 +8,10 @@
  * finds little left to do; what the sweep leaves out (an HPTE that somebody else has
  * locked, no memory, a table that is being replaced) it does as ever.
  *
- * Locks: mmu_lock keeps the table where it is (resize_hpt_pivot()). A chain of the reverse map
+ * Locks: mmu_setup_lock keeps the kind of the guest, its table and that as a whole as they are
+ * (kvmppc_alloc_reset_hpt(), resize_hpt_pivot()); the kernel's own harvest does without.
+ * Whoever has it may be waiting for mmu_lock, or for the guest's VMM, so we do not wait
+ * for him: no sweep then. mmu_lock is held as in a notifier. A chain of the reverse map
  * is locked to walk it; HPTEs found there are tried, never waited for, since their
  * holders may want the chain. The other way round is free: finishing takes chains with
  * HPTEs locked, and nobody who holds a chain waits for an HPTE.
@@ -108,16 +111,9 @@ static bool flush_lpid(const struct sweep *s)
 
 	if (s->n <= READ_ONCE(kht_param_batch_ceiling))
 		return false;
-	/*
-	 * Whoever has it may be waiting for mmu_lock, so we do not wait for him. Until
-	 * he is done the page-by-page way is open.
-	 */
-	if (!mutex_trylock(&s->kvm->arch.mmu_setup_lock))
-		return false;
 	upto = kht_load(&s->d->ledger->gen);
 	kht_hash_broadcast_lpid(s->kvm);
 	kht_done_everywhere(s->d->ledger, upto);
-	mutex_unlock(&s->kvm->arch.mmu_setup_lock);
 	return true;
 }
 
@@ -222,7 +218,8 @@ static void flush(struct sweep *s)
 static void sweep_locked(struct sweep *s, unsigned long gfn, unsigned long end)
 {
 	lockdep_assert_held(&s->kvm->mmu_lock);
-	if (!READ_ONCE(s->kvm->arch.mmu_ready))
+	lockdep_assert_held(&s->kvm->arch.mmu_setup_lock);
+	if (kvm_is_radix(s->kvm) || !s->kvm->arch.mmu_ready)
 		return;
 	for (; gfn < end; gfn++) {
 		hold_chain(s, gfn);
@@ -234,13 +231,15 @@ static void sweep_locked(struct sweep *s, unsigned long gfn, unsigned long end)
 
 static void sweep_unlocked(struct sweep *s, unsigned long gfn, unsigned long end)
 {
+	struct mutex *setup = &s->kvm->arch.mmu_setup_lock;
 	unsigned long stop;
 
-	for (; gfn < end; gfn = stop) {
+	for (; gfn < end && mutex_trylock(setup); gfn = stop) {
 		stop = min(gfn + STRIDE, end);
 		spin_lock(&s->kvm->mmu_lock);
 		sweep_locked(s, gfn, stop);
 		spin_unlock(&s->kvm->mmu_lock);
+		mutex_unlock(setup);
 		cond_resched();
 	}
 }
@@ -266,7 +265,10 @@ void kht_sweep_unmap(struct kvm *kvm, struct kvm_memory_slot *slot, unsigned lon
 
 	if (end - gfn < 2 || !prepare(&s, kvm, slot, true, GFP_ATOMIC | __GFP_NOWARN))
 		return;
-	sweep_locked(&s, gfn, end);
+	if (mutex_trylock(&kvm->arch.mmu_setup_lock)) {
+		sweep_locked(&s, gfn, end);
+		mutex_unlock(&kvm->arch.mmu_setup_lock);
+	}
 	kfree(s.held);
 }
 

@@ -64,8 +64,9 @@ struct kht_core kht_core_of(unsigned int cpu)
 
 /*
  * LPIDR names the LPID; @r: 1 radix, 0 hash. In hypervisor state the operand R counts,
- * whatever the host's own translation is (ISA 3.0B Book III 5.9.3.3); for hash on a radix
- * host that has been tried on QEMU only.
+ * whatever the host's own translation is (ISA 3.0B Book III 5.9.3.3). The kernel flushes hash
+ * guests in real mode, with the guest's LPCR in force (flush_guest_tlb()); doing it with
+ * that of a radix host has been tried on QEMU only.
  */
 static __always_inline void local_invalidate(unsigned long rb, int ric, int prs, int r)
 {
