@@ -31,7 +31,6 @@ struct call {
 	struct kht_domain *d;
 	struct kvm_hpt_info hpt;	/* should the kernel change to another one meanwhile */
 	enum kht_reach reach;
-	int idx;			/* of kvm->srcu, which keeps slots and tables */
 };
 
 /* One HPTE that it has locked, and the chain of those that map the same page. */
@@ -54,7 +53,7 @@ static bool may_be_local(const struct kvm *kvm, bool local)
 	return local && kvm->arch.emul_smt_mode <= 1;
 }
 
-/* False: the kernel's function does as well. Otherwise end() follows. */
+/* False: the kernel's function does as well. */
 static bool begin(struct call *c, struct kvm_vcpu *vcpu, bool local)
 {
 	struct kvm *kvm = vcpu->kvm;
@@ -70,17 +69,7 @@ static bool begin(struct call *c, struct kvm_vcpu *vcpu, bool local)
 	h.tracked = h.allowed && h.local && h.vcores > 1 && kht_trusts_local(d);
 	*c = (struct call){ .kvm = kvm, .d = d };
 	c->reach = kht_global_invalidates(d->ledger, kht_threads, &h);
-	if (c->reach == KHT_EVERYWHERE)
-		return false;
-	c->idx = srcu_read_lock(&kvm->srcu);
-	c->hpt = kvm->arch.hpt;
-	return true;
-}
-
-static bool end(const struct call *c, bool done)
-{
-	srcu_read_unlock(&c->kvm->srcu, c->idx);
-	return done;
+	return c->reach != KHT_EVERYWHERE;
 }
 
 static bool in_table(const struct call *c, unsigned long index)
@@ -235,6 +224,7 @@ static void remove(const struct call *c, const struct entry *e)
 	note_hpte_modification(c->kvm, e->rev);
 }
 
+/* In this and the two below the caller is in kvm->srcu, which keeps slots and tables. */
 static bool h_remove(const struct call *c, struct kvm_vcpu *vcpu, unsigned long flags,
 		     unsigned long index, unsigned long avpn, long *ret)
 {
@@ -261,9 +251,16 @@ bool kht_on_h_remove(struct kvm_vcpu *vcpu, unsigned long flags, unsigned long i
 		     unsigned long avpn, long *ret)
 {
 	struct call c;
+	bool done;
+	int idx;
 
-	return begin(&c, vcpu, flags & H_LOCAL) &&
-	       end(&c, h_remove(&c, vcpu, flags, index, avpn, ret));
+	if (!begin(&c, vcpu, flags & H_LOCAL))
+		return false;
+	idx = srcu_read_lock(&c.kvm->srcu);
+	c.hpt = c.kvm->arch.hpt;
+	done = h_remove(&c, vcpu, flags, index, avpn, ret);
+	srcu_read_unlock(&c.kvm->srcu, idx);
+	return done;
 }
 
 /*
@@ -380,9 +377,16 @@ static bool h_bulk_remove(const struct call *c, unsigned long *args, long *ret)
 bool kht_on_h_bulk_remove(struct kvm_vcpu *vcpu, long *ret)
 {
 	struct call c;
+	bool done;
+	int idx;
 
-	return begin(&c, vcpu, false) &&
-	       end(&c, h_bulk_remove(&c, &vcpu->arch.regs.gpr[4], ret));
+	if (!begin(&c, vcpu, false))
+		return false;
+	idx = srcu_read_lock(&c.kvm->srcu);
+	c.hpt = c.kvm->arch.hpt;
+	done = h_bulk_remove(&c, &vcpu->arch.regs.gpr[4], ret);
+	srcu_read_unlock(&c.kvm->srcu, idx);
+	return done;
 }
 
 static unsigned long protection(unsigned long flags)
@@ -435,7 +439,14 @@ bool kht_on_h_protect(struct kvm_vcpu *vcpu, unsigned long flags, unsigned long 
 		      unsigned long avpn, long *ret)
 {
 	struct call c;
+	bool done;
+	int idx;
 
-	return begin(&c, vcpu, flags & H_LOCAL) &&
-	       end(&c, h_protect(&c, flags, index, avpn, ret));
+	if (!begin(&c, vcpu, flags & H_LOCAL))
+		return false;
+	idx = srcu_read_lock(&c.kvm->srcu);
+	c.hpt = c.kvm->arch.hpt;
+	done = h_protect(&c, flags, index, avpn, ret);
+	srcu_read_unlock(&c.kvm->srcu, idx);
+	return done;
 }
