@@ -13,8 +13,8 @@ CHURN_SECONDS=${1:-10}
 
 stock_figures
 sanitized || nested_stock
-# The sanitizer's model is of radix tables.
-sanitized || hash_stock
+# The sanitizer's model is of radix tables. What stock does with hash guests is looked at on one pair only.
+sanitized || [ "$CHURN_SECONDS" -lt 60 ] || hash_stock
 kht_check module-loads module_load || kht_end
 status_and_counters
 module_figures

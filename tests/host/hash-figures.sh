@@ -30,14 +30,19 @@ hash_data() {
 # hash_flushes TAG NAME FIGURE LIMIT; a stock kernel does not count its own
 hash_flushes() { [ "$1" = stock ] || expect "hash-$2-flushes-at-the-next-entry" "$3" -ge "$4"; }
 
+# hash_returns TAG: a vCPU goes to another core and back, beside removals with H_LOCAL
+hash_returns() {
+	hash_case "$1" hpt-local moving --rounds 10
+	hash_flushes "$1" return-to-a-core tlb_process_flushes 10
+}
+
 # hash_resets TAG: what an entry owes, whatever happened to the HPTEs
 hash_resets() {
 	for variant in reset resize; do
 		hash_case "$1" hpt-reset $variant --pages 32 --rounds 4
 		hash_flushes "$1" $variant tlb_local_flushes 4
 	done
-	hash_case "$1" hpt-local moving --rounds 10
-	hash_flushes "$1" return-to-a-core tlb_process_flushes 10
+	hash_returns "$1"
 	hash_case "$1" hpt-local moving --rounds 10 --vcpus 1
 	# One on the core where it removed the HPTE, one on the other core.
 	hash_flushes "$1" arrival-at-a-core local_flushes 2
