@@ -38,4 +38,23 @@ static inline u64 kht_hpte_rb(const __be64 *hpte, unsigned long index)
 	return compute_tlbie_rb(e.v, e.r, index);
 }
 
+/*
+ * Out of the chain of HPTEs that map the same page of the guest: HPTE and chain are locked.
+ * @rev: the table's reverse map.
+ */
+static inline void kht_hpte_unchain(struct revmap_entry *rev, unsigned long index,
+				    unsigned long *chain)
+{
+	unsigned long next = rev[index].forw, prev = rev[index].back;
+
+	rev[next].back = prev;
+	rev[prev].forw = next;
+	if ((*chain & KVMPPC_RMAP_INDEX) != index)
+		return;
+	if (next == index)
+		*chain &= ~(KVMPPC_RMAP_PRESENT | KVMPPC_RMAP_INDEX);
+	else
+		*chain = (*chain & ~KVMPPC_RMAP_INDEX) | next;
+}
+
 #endif

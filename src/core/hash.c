@@ -63,14 +63,10 @@ enum kht_reach kht_global_invalidates(const struct kht_ledger *l, const struct k
 bool kht_reach_only(struct kht_ledger *l, const struct kht_thread *threads, unsigned int self,
 		    u64 rb, enum kht_reach reach)
 {
-	u64 upto;
+	u64 upto = kht_record(l, &rb);
 
-	kht_lock(l);
-	kht_stage_page(l, rb);
-	upto = kht_commit(l);
 	if (kht_mutant(KHT_MUT_ONE_VCORE_BLIND))
-		kht_credit(l, 0, upto);
-	kht_unlock(l);
+		kht_done_everywhere(l, upto);
 	if (reach == KHT_HERE)
 		return true;
 	if (kht_others_behind(l, threads, upto, self))
@@ -88,8 +84,5 @@ bool kht_reach_only(struct kht_ledger *l, const struct kht_thread *threads, unsi
  */
 void kht_start_over(struct kht_ledger *l)
 {
-	kht_lock(l);
-	kht_stage_full(l);
-	kht_commit(l);
-	kht_unlock(l);
+	kht_record(l, NULL);
 }

@@ -51,7 +51,8 @@ struct kht_debt kht_settle(struct kht_ledger *l, struct kht_thread *t, unsigned 
 	return d;
 }
 
-static u64 record(struct kht_ledger *l, const u64 *page)
+/* One invalidation, of @page or (NULL) of everything, is published; returns its generation. */
+u64 kht_record(struct kht_ledger *l, const u64 *page)
 {
 	u64 upto;
 
@@ -81,7 +82,7 @@ static bool defer(struct kht_ledger *l, const struct kht_thread *threads, const 
 
 	if (kht_occupied(l, threads) && !kht_mutant(KHT_MUT_NO_BROADCAST))
 		return false;
-	upto = record(l, page);
+	upto = kht_record(l, page);
 	if (!kht_mutant(KHT_MUT_LOOK_BEFORE_RAISE) && !kht_mutant(KHT_MUT_NO_BROADCAST) &&
 	    kht_behind(l, threads, upto))
 		return false;
@@ -255,7 +256,7 @@ void kht_thread_arrives(struct kht_ledger *l, struct kht_core core)
 {
 	if (kht_mutant(KHT_MUT_HOTPLUG_CLEAN))
 		return;
-	record(l, NULL);
+	kht_record(l, NULL);
 	kht_lock(l);
 	kht_leave_core(l, core);
 	kht_unlock(l);

@@ -25,8 +25,11 @@
 /* Bits of the second doubleword that H_PROTECT sets. */
 #define PROTECTION	(HPTE_R_PP0 | HPTE_R_PP | HPTE_R_N | HPTE_R_KEY_HI | HPTE_R_KEY_LO)
 
-/* An hcall of one vCPU. */
+/* An hcall of one vCPU, and where its return code goes. */
 struct call {
+	struct kvm_vcpu *vcpu;
+	unsigned long flags, index, avpn;
+	long *ret;
 	struct kvm *kvm;
 	struct kht_domain *d;
 	struct kvm_hpt_info hpt;	/* should the kernel change to another one meanwhile */
@@ -54,9 +57,9 @@ static bool may_be_local(const struct kvm *kvm, bool local)
 }
 
 /* False: the kernel's function does as well. */
-static bool begin(struct call *c, struct kvm_vcpu *vcpu, bool local)
+static bool begin(struct call *c, bool local)
 {
-	struct kvm *kvm = vcpu->kvm;
+	struct kvm *kvm = c->vcpu->kvm;
 	struct kht_domain *d = kht_domain_of(kvm);
 	struct kht_hcall h = { .self = smp_processor_id(), .local = may_be_local(kvm, local) };
 
@@ -67,9 +70,25 @@ static bool begin(struct call *c, struct kvm_vcpu *vcpu, bool local)
 	h.allowed = READ_ONCE(kht_param_hpt_local) && READ_ONCE(kht_deferring) &&
 		    READ_ONCE(d->live);
 	h.tracked = h.allowed && h.local && h.vcores > 1 && kht_trusts_local(d);
-	*c = (struct call){ .kvm = kvm, .d = d };
+	c->kvm = kvm;
+	c->d = d;
 	c->reach = kht_global_invalidates(d->ledger, kht_threads, &h);
 	return c->reach != KHT_EVERYWHERE;
+}
+
+/* In kvm->srcu, which keeps slots and tables. @hcall: true when it is done. */
+static bool run(struct call *c, bool local, bool (*hcall)(const struct call *c))
+{
+	bool done;
+	int idx;
+
+	if (!begin(c, local))
+		return false;
+	idx = srcu_read_lock(&c->kvm->srcu);
+	c->hpt = c->kvm->arch.hpt;
+	done = hcall(c);
+	srcu_read_unlock(&c->kvm->srcu, idx);
+	return done;
 }
 
 static bool in_table(const struct call *c, unsigned long index)
@@ -152,22 +171,6 @@ static void invalidate(const struct call *c, const struct entry *e, u64 rb, unsi
 		kht_hash_broadcast_page(c->kvm, e->hpte, e->index);
 }
 
-/* Out of the chain, which is locked. */
-static void unchain(const struct call *c, const struct entry *e)
-{
-	struct revmap_entry *rev = c->hpt.rev;
-	unsigned long next = e->rev->forw, prev = e->rev->back;
-
-	rev[next].back = prev;
-	rev[prev].forw = next;
-	if ((*e->chain & KVMPPC_RMAP_INDEX) != e->index)
-		return;
-	if (next == e->index)
-		*e->chain &= ~(KVMPPC_RMAP_PRESENT | KVMPPC_RMAP_INDEX);
-	else
-		*e->chain = (*e->chain & ~KVMPPC_RMAP_INDEX) | next;
-}
-
 /*
  * An HPTE that was valid, and has been invalidated, leaves the reverse map; its R and C go to
  * the guest's view of it and to the host's of the page.
@@ -180,7 +183,7 @@ static void remove_from_map(const struct call *c, const struct entry *e)
 	e->rev->guest_rpte |= rc;
 	if (!e->chain)
 		return;
-	unchain(c, e);
+	kht_hpte_unchain(c->hpt.rev, e->index, e->chain);
 	*e->chain |= rc << KVMPPC_RMAP_RC_SHIFT;
 	if (rc & HPTE_R_C)
 		kvmppc_update_dirty_map(e->slot, e->gfn,
@@ -198,19 +201,18 @@ static bool named(const struct entry *e, unsigned long flags, unsigned long avpn
 enum found { FOUND, NOT_FOUND, BUSY };
 
 /* Locks the entry that an hcall of one entry names, if there is one: FOUND. */
-static enum found take(const struct call *c, struct entry *e, unsigned long flags,
-		       unsigned long index, unsigned long avpn, long *ret)
+static enum found take(const struct call *c, struct entry *e, unsigned long flags)
 {
-	if (!in_table(c, index)) {
-		*ret = H_PARAMETER;
+	if (!in_table(c, c->index)) {
+		*c->ret = H_PARAMETER;
 		return NOT_FOUND;
 	}
-	if (!lock_entry(c, e, index))
+	if (!lock_entry(c, e, c->index))
 		return BUSY;
-	if (named(e, flags, avpn))
+	if (named(e, flags, c->avpn))
 		return FOUND;
 	unlock_unchanged(e);
-	*ret = H_NOT_FOUND;
+	*c->ret = H_NOT_FOUND;
 	return NOT_FOUND;
 }
 
@@ -224,14 +226,13 @@ static void remove(const struct call *c, const struct entry *e)
 	note_hpte_modification(c->kvm, e->rev);
 }
 
-/* In this and the two below the caller is in kvm->srcu, which keeps slots and tables. */
-static bool h_remove(const struct call *c, struct kvm_vcpu *vcpu, unsigned long flags,
-		     unsigned long index, unsigned long avpn, long *ret)
+static bool h_remove(const struct call *c)
 {
+	unsigned long *gpr = c->vcpu->arch.regs.gpr;
 	enum found found;
 	struct entry e;
 
-	found = take(c, &e, flags, index, avpn, ret);
+	found = take(c, &e, c->flags);
 	if (found != FOUND)
 		return found == NOT_FOUND;
 	if (!lock_chain(c, &e)) {
@@ -239,28 +240,22 @@ static bool h_remove(const struct call *c, struct kvm_vcpu *vcpu, unsigned long 
 		return false;
 	}
 	remove(c, &e);
-	vcpu->arch.regs.gpr[4] = (e.old.v & ~(HPTE_V_ABSENT | HPTE_V_HVLOCK)) | HPTE_V_VALID;
-	vcpu->arch.regs.gpr[5] = e.rev->guest_rpte & RPTE_GUEST;
+	gpr[4] = (e.old.v & ~(HPTE_V_ABSENT | HPTE_V_HVLOCK)) | HPTE_V_VALID;
+	gpr[5] = e.rev->guest_rpte & RPTE_GUEST;
 	unlock_hpte(e.hpte, 0);
 	note_mmio(c, &e);
-	*ret = H_SUCCESS;
+	*c->ret = H_SUCCESS;
 	return true;
 }
 
 bool kht_on_h_remove(struct kvm_vcpu *vcpu, unsigned long flags, unsigned long index,
 		     unsigned long avpn, long *ret)
 {
-	struct call c;
-	bool done;
-	int idx;
+	struct call c = {
+		.vcpu = vcpu, .flags = flags, .index = index, .avpn = avpn, .ret = ret,
+	};
 
-	if (!begin(&c, vcpu, flags & H_LOCAL))
-		return false;
-	idx = srcu_read_lock(&c.kvm->srcu);
-	c.hpt = c.kvm->arch.hpt;
-	done = h_remove(&c, vcpu, flags, index, avpn, ret);
-	srcu_read_unlock(&c.kvm->srcu, idx);
-	return done;
+	return run(&c, flags & H_LOCAL, h_remove);
 }
 
 /*
@@ -355,8 +350,9 @@ static unsigned long bulk_remove(const struct call *c, struct request *r)
 	return bulk_answer(BULK_REMOVED, r) | rc << (56 - 5);
 }
 
-static bool h_bulk_remove(const struct call *c, unsigned long *args, long *ret)
+static bool h_bulk_remove(const struct call *c)
 {
+	unsigned long *args = &c->vcpu->arch.regs.gpr[4];
 	struct request requests[BULK_REQUESTS] = { 0 };
 	unsigned int n, i;
 
@@ -366,27 +362,19 @@ static bool h_bulk_remove(const struct call *c, unsigned long *args, long *ret)
 	}
 	for (i = 0; i < n; i++)
 		args[2 * i] = bulk_remove(c, &requests[i]);
-	*ret = H_SUCCESS;
+	*c->ret = H_SUCCESS;
 	if (n < BULK_REQUESTS && requests[n].type != BULK_END) {
 		args[2 * n] = bulk_answer(BULK_PARAMETER, &requests[n]);
-		*ret = H_PARAMETER;
+		*c->ret = H_PARAMETER;
 	}
 	return true;
 }
 
 bool kht_on_h_bulk_remove(struct kvm_vcpu *vcpu, long *ret)
 {
-	struct call c;
-	bool done;
-	int idx;
+	struct call c = { .vcpu = vcpu, .ret = ret };
 
-	if (!begin(&c, vcpu, false))
-		return false;
-	idx = srcu_read_lock(&c.kvm->srcu);
-	c.hpt = c.kvm->arch.hpt;
-	done = h_bulk_remove(&c, &vcpu->arch.regs.gpr[4], ret);
-	srcu_read_unlock(&c.kvm->srcu, idx);
-	return done;
+	return run(&c, false, h_bulk_remove);
 }
 
 static unsigned long protection(unsigned long flags)
@@ -413,14 +401,13 @@ static void protect_valid(const struct call *c, const struct entry *e, unsigned 
 	e->hpte[1] = cpu_to_be64(r);
 }
 
-static bool h_protect(const struct call *c, unsigned long flags, unsigned long index,
-		      unsigned long avpn, long *ret)
+static bool h_protect(const struct call *c)
 {
-	unsigned long bits = protection(flags), v;
+	unsigned long bits = protection(c->flags), v;
 	enum found found;
 	struct entry e;
 
-	found = take(c, &e, flags & H_AVPN, index, avpn, ret);
+	found = take(c, &e, c->flags & H_AVPN);
 	if (found != FOUND)
 		return found == NOT_FOUND;
 	e.rev->guest_rpte = (e.rev->guest_rpte & ~PROTECTION) | bits;
@@ -431,22 +418,16 @@ static bool h_protect(const struct call *c, unsigned long flags, unsigned long i
 	unlock_hpte(e.hpte, v);
 	kht_complete_updates();
 	note_mmio(c, &e);
-	*ret = H_SUCCESS;
+	*c->ret = H_SUCCESS;
 	return true;
 }
 
 bool kht_on_h_protect(struct kvm_vcpu *vcpu, unsigned long flags, unsigned long index,
 		      unsigned long avpn, long *ret)
 {
-	struct call c;
-	bool done;
-	int idx;
+	struct call c = {
+		.vcpu = vcpu, .flags = flags, .index = index, .avpn = avpn, .ret = ret,
+	};
 
-	if (!begin(&c, vcpu, flags & H_LOCAL))
-		return false;
-	idx = srcu_read_lock(&c.kvm->srcu);
-	c.hpt = c.kvm->arch.hpt;
-	done = h_protect(&c, flags, index, avpn, ret);
-	srcu_read_unlock(&c.kvm->srcu, idx);
-	return done;
+	return run(&c, flags & H_LOCAL, h_protect);
 }

@@ -201,8 +201,9 @@ void kht_put_order(struct kvm_vcpu *vcpu, struct kht_vcpu *v, bool scheduled_out
 
 /*
  * The same for a vCPU without a state: of a guest without a domain, or of a hash guest,
- * whose R and C bits are read by whoever then sees nobody in guest. This thread's
- * updates of them come before its mark goes.
+ * whose R and C bits are read by whoever then sees nobody in guest (invariant 2). This
+ * thread's updates of them come before its mark goes; the partner is the load fence in
+ * kht_others_behind().
  */
 void kht_put_other(struct kht_thread *t)
 {

@@ -104,7 +104,10 @@ static void hold_chain(struct sweep *s, unsigned long gfn)
 	unlock_rmap(chain);
 }
 
-/* The whole LPID at once, where that is less. */
+/*
+ * The whole LPID at once, where that is less. What was recorded before the flush began is done
+ * everywhere then (invariant 3).
+ */
 static bool flush_lpid(const struct sweep *s)
 {
 	u64 upto;
@@ -112,7 +115,8 @@ static bool flush_lpid(const struct sweep *s)
 	if (s->n <= READ_ONCE(kht_param_batch_ceiling))
 		return false;
 	upto = kht_load(&s->d->ledger->gen);
-	kht_hash_broadcast_lpid(s->kvm);
+	if (!kht_mutant(KHT_MUT_NO_BATCH_END))
+		kht_hash_broadcast_lpid(s->kvm);
 	kht_done_everywhere(s->d->ledger, upto);
 	return true;
 }
@@ -160,21 +164,6 @@ static void finish_harvest(const struct sweep *s, const struct held *h)
 }
 
 /* As kht_on_h_remove() does, but the HPTE stays, absent. */
-static void unchain(const struct sweep *s, unsigned long index, unsigned long *chain)
-{
-	struct revmap_entry *rev = rev_of(s, index);
-	unsigned long next = rev->forw;
-
-	if (next == index) {
-		*chain &= ~(KVMPPC_RMAP_PRESENT | KVMPPC_RMAP_INDEX);
-		return;
-	}
-	rev_of(s, rev->back)->forw = next;
-	rev_of(s, next)->back = rev->back;
-	rev->forw = rev->back = index;
-	*chain = (*chain & ~KVMPPC_RMAP_INDEX) | next;
-}
-
 static void finish_unmap(const struct sweep *s, const struct held *h)
 {
 	__be64 *hpte = kht_hpte_at(s->kvm, h->index);
@@ -184,7 +173,8 @@ static void finish_unmap(const struct sweep *s, const struct held *h)
 	unsigned long rc = r & (HPTE_R_R | HPTE_R_C);
 
 	lock_rmap(chain);
-	unchain(s, h->index, chain);
+	kht_hpte_unchain(s->kvm->arch.hpt.rev, h->index, chain);
+	rev->forw = rev->back = h->index;
 	*chain |= rc << KVMPPC_RMAP_RC_SHIFT;
 	unlock_rmap(chain);
 	hpte[1] = cpu_to_be64(r & ~(HPTE_R_KEY_HI | HPTE_R_KEY_LO));
@@ -195,6 +185,10 @@ static void finish_unmap(const struct sweep *s, const struct held *h)
 	unlock_hpte(hpte, be64_to_cpu(hpte[0]));
 }
 
+/*
+ * Invariant 2: the HPTEs are invalid, and both ways of flushing begin with the ptesync that shows
+ * it to the table walks; when the broadcast is complete, nobody uses or updates them.
+ */
 static void flush(struct sweep *s)
 {
 	bool whole;
@@ -203,7 +197,7 @@ static void flush(struct sweep *s)
 	if (!s->n)
 		return;
 	whole = flush_lpid(s);
-	if (!whole)
+	if (!whole && !kht_mutant(KHT_MUT_NO_BATCH_END))
 		flush_pages(s);
 	for (i = 0; i < s->n; i++) {
 		if (s->unmap)
