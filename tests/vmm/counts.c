@@ -221,6 +221,13 @@ static bool read_number(int dir, const char *name, u64 *value)
 	return true;
 }
 
+bool counts_module(const struct vm *vm)
+{
+	u64 any;
+
+	return read_number(vm->debugfs, "tlb_broadcasts_saved", &any);
+}
+
 static u64 number_or_0(int dir, const char *name)
 {
 	u64 value = 0;

@@ -147,6 +147,7 @@ void nested_invalidate(void)
 		die("no memory for the list of pages.");
 	l1_create(&l1, 2, data_alloc(2 * opt.pages), 2 * opt.pages);
 	l2_map_all(&l1.l2[0]);
+	l2_wait_adopted(vcpu, &l1.l2[0]);
 	l2_fill(vcpu, &l1.l2[0], 0, opt.pages, 1, 0, 0);
 	for (u64 i = 0; i < opt.rounds; i++)
 		all_ways(invalidate_idle, idle);

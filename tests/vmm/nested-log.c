@@ -5,7 +5,6 @@
  *   running    an L2 stores while the host harvests
  *   refault    as running, while the L2 has all its faults again: L1 invalidates everything before
  */
-#include <unistd.h>
 
 #include "nested.h"
 
@@ -29,15 +28,6 @@ static void expect_all_dirty(void)
 	for (u64 i = 0; i < opt.pages; i++)
 		if (!copy_dirty(&copy, i))
 			wrong("an L2 stored to page %llu and the dirty log does not say so.", i);
-}
-
-/* The module takes an L2 on some time after its first entry, as it does any guest. */
-static void get_known(struct l2 *l2)
-{
-	for (int i = 0; i < 4; i++) {
-		l2_load(vcpu, l2, 0);
-		usleep(10000);
-	}
 }
 
 static u64 harvest_round(u64 value)
@@ -64,7 +54,7 @@ static void create_logged(u64 nvcpus)
 	vm_log(vm, true);
 	for (u64 i = 0; i < NR_L2; i++) {
 		l2_map_all(&l1.l2[i]);
-		get_known(&l1.l2[i]);
+		l2_wait_adopted(vcpu, &l1.l2[i]);
 	}
 }
 

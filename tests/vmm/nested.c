@@ -12,6 +12,8 @@
 
 #include "nested.h"
 
+#define ADOPTED_NS	(10 * 1000000000ULL)
+
 static struct l1 l1;
 static struct vm *const vm = &l1.vm;
 static struct vcpu *const vcpu = &l1.vm.vcpus[0];
@@ -61,6 +63,23 @@ void l1_round_end(struct l1 *of, struct round *round)
 			most[i] = last[i];
 	}
 	expect_audited("at the end of a round");
+}
+
+/*
+ * The module, where it is, makes the L2 a domain at its first entry, and defers what is
+ * invalidated in it once every CPU has been interrupted: some time later on a busy machine.
+ */
+void l2_wait_adopted(struct vcpu *by, struct l2 *l2)
+{
+	u64 limit = now_ns() + ADOPTED_NS, seen;
+
+	if (!counts_module(&l2->l1->vm))
+		return;
+	do {
+		l2_load(by, l2, 0);
+		seen = counts_broadcasts(ANY_LPID);
+		l1_flush_page(by, l2, 0);
+	} while (counts_broadcasts(ANY_LPID) != seen && now_ns() < limit);
 }
 
 u64 l1_last_broadcasts(void)

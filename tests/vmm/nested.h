@@ -79,6 +79,9 @@ void l2_pass_start(struct vcpu *vcpu, int cpu, struct l2 *l2, u64 first, u64 cou
 /* One load; what it found. */
 u64 l2_load(struct vcpu *vcpu, struct l2 *l2, u64 page);
 
+/* Until the module, where it is, defers for @l2; @vcpu runs it meanwhile. */
+void l2_wait_adopted(struct vcpu *vcpu, struct l2 *l2);
+
 /* A round of report() whose broadcasts are told apart by the LPID they name. */
 void l1_round_begin(struct l1 *l1, struct round *r);
 void l1_op_end(struct l1 *l1, struct round *r);

@@ -143,6 +143,8 @@ void counts_read(const struct vm *vm, struct counts *c);
 /* Partition-scoped broadcasts that name @lpid, since the kernel booted. */
 #define ANY_LPID (~0ULL)
 u64 counts_broadcasts(u64 lpid);
+/* Whether the module counts for this guest. */
+bool counts_module(const struct vm *vm);
 
 /* A round: the host operation (timed and marked for the plugin) until the guest has been back. */
 struct round {
