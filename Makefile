@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0
 # What people type. The module itself is described in Kbuild, the bench lives in scripts/.
 
-.PHONY: help modules clean-modules install deb demo check check-all check-unit check-static check-packaging \
-	check-emulated check-sanitized mutants prove prove-quick clean distclean
+.PHONY: help modules replacement clean-modules install deb demo check check-all check-unit check-static check-packaging \
+	check-emulated check-sanitized check-life check-debug real-guest mutants prove prove-quick clean distclean
 
 help:
 	@echo 'make modules KERNEL_SRC=<kernel headers> [ARCH= CROSS_COMPILE= CC= W=1]'
 	@echo '                     build kvm-hv-tlb.ko here'
+	@echo 'make replacement KERNEL_SRC=<kernel headers> KVM_HV_SOURCE=<tree or archive of the same kernel>'
+	@echo '                     build it, and a kvm-hv.ko that calls it directly'
 	@echo 'make install         on a POWER host: build and install with dkms'
 	@echo 'make deb [SUITE=bookworm|trixie]'
 	@echo '                     build the Debian package in that Debian, into build/deb'
-	@echo 'make demo [KERNEL=6.12] [MACHINE=powernv9] [GUEST=radix|nested|hpt]'
+	@echo 'make demo [KERNEL=6.12] [MACHINE=powernv9] [GUEST=radix|nested|hpt] [FLAVOUR=shim|replacement]'
 	@echo '                     measure stock against the module in an emulated POWER host'
 	@echo 'make check           the tests below, within an hour; make check-all all of them, on every kernel and machine'
 	@echo 'make check-unit      the decisions of src/core and the parts of the bench, in user space'
@@ -20,6 +22,9 @@ help:
 	@echo '                     scenarios on stock kernels in emulated POWER hosts'
 	@echo 'make check-sanitized [SANITIZED_KERNELS=6.12] [SANITIZED_MACHINES=powernv9]'
 	@echo '                     the same under the stale-TLB sanitizer (tests/tlbsan)'
+	@echo 'make check-life      ppc64el machines with the package: upgrades, boots, purge (Debian 12 and 13)'
+	@echo 'make check-debug     a 6.12 with lockdep, KASAN and kmemleak, built once, and every path of the module in it'
+	@echo "make real-guest      Debian's kernel in Debian's QEMU on the emulated host: memory stress, live migration"
 	@echo 'make mutants [MUTANTS="1 14"]'
 	@echo '                     every way to be wrong, and what notices it'
 	@echo 'make prove           memory ordering with herd7, the state space with SPIN, src/core with CBMC: about six'
@@ -27,14 +32,20 @@ help:
 	@echo 'make clean           remove what was built; make distclean also what was fetched'
 	@echo
 	@echo 'demo and check run as root on Debian 12 or 13, amd64 or ppc64el. Kernels: 6.1, 6.12,'
-	@echo '6.12-64k, 6.12-trixie, 7.2, 7.2-64k; machines: powernv9, powernv10. MIRROR=<url> names another Debian'
+	@echo '6.12-64k, 6.12-trixie, 6.12-debug, 7.2, 7.2-64k; machines: powernv9, powernv10. MIRROR=<url> names another Debian'
 	@echo 'mirror than the one of this machine, APT_DATE_CHECK=yes refuses package lists past their date.'
 
 modules clean-modules: target = $(if $(filter clean-%,$@),clean,modules)
 modules clean-modules:
 	$(if $(KERNEL_SRC),,$(error name the kernel headers, for example: make $@ KERNEL_SRC=/lib/modules/<version>/build))
 	$(if $(wildcard $(KERNEL_SRC)/Makefile),,$(error there are no kernel headers in $(KERNEL_SRC): install the linux-headers package of that kernel))
-	$(MAKE) -C $(KERNEL_SRC) M=$(CURDIR) $(target)
+	$(MAKE) -C $(KERNEL_SRC) M=$(CURDIR) $(if $(KVM_HV_TREE),KVM_HV_SOURCE=$(KVM_HV_TREE)) $(target)
+
+# With a kvm-hv.ko of our own beside it, of a source whose version is checked first.
+replacement:
+	$(if $(KVM_HV_SOURCE),,$(error name the kernel's source, for example: make $@ KERNEL_SRC=... KVM_HV_SOURCE=/usr/src/linux-source-6.12.tar.xz))
+	@tree=$$(scripts/kvm-hv-source unpack $(KVM_HV_SOURCE) $(KERNEL_SRC) $(CURDIR)/kvm-hv-source) && \
+		$(MAKE) modules KVM_HV_TREE=$$tree
 
 install:
 	@scripts/install
@@ -54,7 +65,7 @@ check-all: export HCALLS = 100000
 check-all: export SANITIZED_KERNELS = $(or $(KERNELS),6.1 6.12 7.2)
 check-all: export SANITIZED_MACHINES = $(or $(MACHINES),powernv9 powernv10)
 check-all:
-	@scripts/check unit static packaging emulated sanitized mutants
+	@scripts/check unit static packaging emulated sanitized mutants life debug real_guest
 
 check-unit:
 	@scripts/check unit
@@ -73,6 +84,15 @@ check-sanitized:
 
 mutants:
 	@scripts/check mutants
+
+check-life:
+	@scripts/check life
+
+check-debug:
+	@scripts/check debug
+
+real-guest:
+	@scripts/check real_guest
 
 prove:
 	@scripts/prove

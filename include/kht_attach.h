@@ -40,6 +40,14 @@ enum kht_hooks {
 int kht_attach_hooks(enum kht_hooks which, const char **failed);
 void kht_detach_hooks(enum kht_hooks which);
 
+/* src/attach/direct.c: a kvm-hv that calls us; the other files turn to it by themselves */
+bool kht_direct_find(const char **why);		/* at the beginning of an attachment */
+bool kht_is_direct(void);
+int kht_direct_hooks(enum kht_hooks which, const char **failed);
+void kht_direct_unhook(enum kht_hooks which);
+void kht_direct_entry(void);
+void kht_direct_no_entry(void);
+
 /* src/attach/ops.c: members of kvmppc_hv_ops */
 int kht_attach_ops(void);
 void kht_detach_ops(void);

@@ -52,6 +52,7 @@ struct kht_domain {
 };
 
 extern struct kht_thread *kht_threads;		/* by CPU number */
+extern struct kht_seat __percpu *kht_seats;	/* of the replacement flavour; NULL for the shim */
 extern struct kht_vcpu *const kht_no_vcpus[KVM_MAX_VCPUS];	/* all NULL */
 
 /*
@@ -77,6 +78,7 @@ void kht_domains_close(void);
 void kht_domains_free(void);
 void kht_domains_pay(void);
 void kht_cpu_arrives(unsigned int cpu);
+void kht_forget_vcpus(const struct kht_ledger *l);	/* whose guest nobody runs */
 void kht_visit_guests(void (*fn)(struct kvm *kvm, void *arg), void *arg);	/* may sleep */
 
 void kht_on_vcpu_create(struct kvm_vcpu *vcpu);	/* may sleep */
@@ -110,6 +112,7 @@ static inline struct kht_domain *kht_domain_of(struct kvm *kvm)
  * probe, one call less on the hottest path.
  */
 void kht_on_guest_enter(void *unused, struct kvm_vcpu *vcpu);
+void kht_direct_enter(struct kvm_vcpu *vcpu);
 bool kht_quadrant_begin(u32 lpid);
 void kht_quadrant_end(void);
 
@@ -185,6 +188,8 @@ void kht_leave_guest(void *unused);			/* for smp_call_function_many() */
 void kht_on_vcpu_move(struct kvm_vcpu *vcpu, int cpu);
 void kht_put_order(struct kvm_vcpu *vcpu, struct kht_vcpu *v, bool scheduled_out);
 void kht_put_other(struct kht_thread *t);
+void kht_direct_load(struct kvm_vcpu *vcpu, int cpu);
+void kht_direct_put(struct kvm_vcpu *vcpu);
 
 /*
  * Runs on the CPU that is being left, and takes the mark away: only the vCPU

@@ -104,14 +104,24 @@ static inline bool kht_visited(const struct kht_ledger *l, unsigned int cpu)
 }
 
 /*
- * @cpu runs the domain for the first time. Threads that never did need no look
- * in kht_behind(). The bit is never cleared, so a concurrent look cannot lose
- * it; it is ordered before the look by the fence in kht_arrive().
+ * @cpu runs the domain for the first time, and has not settled yet. Threads that never did
+ * need no look in kht_behind(): either it sees the bit, or we then see its generation.
+ * The bit is never cleared, so a concurrent look cannot lose it.
+ * litmus: first-visit
  */
 static inline void kht_visit(struct kht_ledger *l, unsigned int cpu)
 {
 	__atomic_fetch_or(&l->visited[cpu / KHT_WORD_BITS], 1UL << cpu % KHT_WORD_BITS,
 			  __ATOMIC_RELAXED);
+	/* Partner: the fence in kht_others_behind(). */
+	kht_full_fence();
+}
+
+/* Is @cpu, which has run the domain before, behind in either scope? It is marked, and the fence is passed. */
+static inline bool kht_owes(const struct kht_ledger *l, unsigned int cpu)
+{
+	return (kht_load(&l->gen) ^ kht_load(&l->seen[cpu])) |
+	       (kht_load(&l->left[cpu]) ^ kht_load(&l->left_seen[cpu]));
 }
 
 /*
@@ -130,15 +140,22 @@ static inline void kht_visit(struct kht_ledger *l, unsigned int cpu)
  * then frees the page.
  * litmus: entry-invalidate, switch-free, move-debt
  */
-static inline bool kht_arrive(struct kht_ledger *l, u64 *mark, u64 key, unsigned int cpu)
+static inline bool kht_mark(struct kht_ledger *l, u64 *mark, u64 key, unsigned int cpu)
 {
 	kht_store_release(mark, key);
-	if (!kht_visited(l, cpu))
-		kht_visit(l, cpu);
 	if (!kht_mutant(KHT_MUT_NO_ENTRY_FENCE))
 		kht_full_fence();
-	return kht_load(&l->gen) != kht_load(&l->seen[cpu]) ||
-	       kht_load(&l->left[cpu]) != kht_load(&l->left_seen[cpu]);
+	return kht_owes(l, cpu);
+}
+
+/* The same, also for a thread that has never run the domain: it owes, and its flush comes after this. */
+static inline bool kht_arrive(struct kht_ledger *l, u64 *mark, u64 key, unsigned int cpu)
+{
+	if (!kht_mark(l, mark, key, cpu))
+		return false;
+	if (!kht_visited(l, cpu))
+		kht_visit(l, cpu);
+	return true;
 }
 
 /*

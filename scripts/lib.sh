@@ -9,7 +9,7 @@ TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 BUILD=$TOP/build
 SCRIPTS=$TOP/scripts
 KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
-KERNELS_KNOWN="6.1 6.12 6.12-64k 6.12-trixie 7.2 7.2-64k"
+KERNELS_KNOWN="6.1 6.12 6.12-64k 6.12-trixie 6.12-debug 7.2 7.2-64k"
 MACHINES_KNOWN="powernv9 powernv10"
 
 say() { printf '%s\n' "==> $*" >&2; }
@@ -65,6 +65,32 @@ check_kernel() {
 	case " $KERNELS_KNOWN " in
 	*" $1 "*) ;;
 	*) die "KERNEL=$1 is not supported; use one of: $KERNELS_KNOWN." ;;
+	esac
+}
+
+# FLAVOUR=shim|replacement
+replacement() {
+	case ${FLAVOUR:=shim} in
+	shim) return 1 ;;
+	replacement) return 0 ;;
+	*) die "FLAVOUR=$FLAVOUR is not supported; use shim or replacement." ;;
+	esac
+}
+
+# What is built for kernel $1 in the environment's variant, as a name for files.
+variant() {
+	local flavour=
+	! replacement || flavour=-replacement
+	echo "$1$flavour${DEBUG_MUTANT:+-$DEBUG_MUTANT}"
+}
+
+# The Debian suite that kernel $1 comes from.
+suite_of() {
+	case $1 in
+	6.1) echo bookworm ;;
+	6.12-trixie) echo trixie ;;
+	6.12*) echo bookworm-backports ;;
+	7.2*) echo sid ;;
 	esac
 }
 

@@ -12,6 +12,9 @@
  *	   their L1's calls; kht_nesting
  *	8. while hpt_local is set	hooks on hash guests' hcalls
  *
+ * A kvm-hv.ko of the replacement flavour brings the means of 1, 3 (in part), 4, 7 and 8 itself
+ * (direct.c); the steps are the same.
+ *
  * out	8. 7. 6. decisions are stock's again; wait until nobody decides any more
  *	   every debt is paid while the entry hook still settles	(8)
  *	5. domains go
@@ -23,12 +26,15 @@
  * probes what an L1 invalidates goes one by one; without those of 8 what a hash guest
  * removes itself is broadcast. A feature is on or off as a whole, and status says which and why.
  */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
 #include <linux/cpuhotplug.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/seq_file.h>
 #include <asm/kvm_ppc.h>
 #include "kht_attach.h"
+#include "kht_faults.h"
 #include "kht_guest.h"
 #include "kht_params.h"
 #include "kht_power.h"
@@ -45,6 +51,7 @@ static DEFINE_MUTEX(later_mutex);	/* steps 7 and 8; kht_deferring against them *
 static bool nested_tried;		/* since we are attached */
 static bool hcalls_hooked;
 static char why_no_audit[128];
+static const char *why_shim;		/* although kvm-hv is a replacement; or NULL */
 static struct kht_audit_calls audit_calls;
 
 static int cpu_arrives(unsigned int cpu)
@@ -217,13 +224,19 @@ static void attach_auditor(void)
 
 static int attach_hotplug(void)
 {
-	int rc = cpuhp_setup_state_nocalls(CPUHP_BP_PREPARE_DYN, "kvm_hv_tlb:prepare",
+	int rc = kht_fault_name("cpuhp") ? -ENOSPC :
+		 cpuhp_setup_state_nocalls(CPUHP_BP_PREPARE_DYN, "kvm_hv_tlb:prepare",
 					   cpu_arrives, NULL);
 
 	if (rc < 0)
 		return rc;
 	hotplug_state = rc;
 	return 0;
+}
+
+static const char *flavour(void)
+{
+	return kht_is_direct() ? "replacement" : "shim";
 }
 
 /* Returns 0 with at least vCPU moves ours, or an error and nothing attached. */
@@ -237,6 +250,8 @@ int kht_attach(void)
 	rc = hold_kvm_hv();
 	if (rc)
 		return rc;
+	if (!kht_direct_find(&why_shim) && why_shim)
+		pr_warn("shim: %s; reload kvm-hv\n", why_shim);
 	forget_marks();
 	hooked = attach_hooks();
 	rc = attach_hotplug();
@@ -262,7 +277,7 @@ int kht_attach(void)
 	kht_apply_hpt_local();
 	attach_auditor();
 	attached = true;
-	pr_info("attached to %s\n", kvmppc_hv_ops->owner->name);
+	pr_info("attached to %s, flavour %s\n", kvmppc_hv_ops->owner->name, flavour());
 	return 0;
 unwrap:
 	kht_detach_ops();
@@ -314,7 +329,9 @@ static const char *why_hcalls_are_off(void)
 
 void kht_attach_status(struct seq_file *m)
 {
-	seq_printf(m, "flavour: %s\n", attached ? "shim" : "none");
+	seq_printf(m, "flavour: %s\n", attached ? flavour() : "none");
+	if (attached && why_shim)
+		seq_printf(m, "replacement: off (%s)\n", why_shim);
 	show(m, "attached", attached, why_passive);
 	show(m, "invalidations", attached && kht_deferring, attached ? why_no_defer : why_passive);
 	show(m, "moves", attached && kht_moving, why_passive);

@@ -10,6 +10,7 @@
 #include <linux/kprobes.h>
 #include <linux/srcu.h>
 #include "kht_attach.h"
+#include "kht_faults.h"
 #include "kht_guest.h"
 
 /*
@@ -70,6 +71,7 @@ int kht_calls_missed(void)
 }
 
 /*
+ * With a replacement kvm-hv the calls are hooked with the others (direct.c).
  * On failure *failed names the function. Those probed before stay so, and do nothing:
  * our caller is in kht_inside, and could not wait for calls that are.
  */
@@ -77,6 +79,8 @@ int kht_attach_calls(const char **failed)
 {
 	int rc = 0;
 
+	if (kht_is_direct())
+		return 0;
 	for (registered = 0; registered < ARRAY_SIZE(names); registered++) {
 		*failed = names[registered];
 		probes[registered] = (struct kretprobe){
@@ -86,7 +90,8 @@ int kht_attach_calls(const char **failed)
 			.data_size = sizeof(struct call),
 			.maxactive = CALLS,
 		};
-		rc = register_kretprobe(&probes[registered]);
+		rc = kht_fault_name(names[registered]) ? -ENOENT :
+		     register_kretprobe(&probes[registered]);
 		if (rc)
 			break;
 	}

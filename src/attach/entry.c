@@ -10,6 +10,7 @@
 #include <linux/string.h>
 #include <linux/tracepoint.h>
 #include "kht_attach.h"
+#include "kht_faults.h"
 #include "kht_guest.h"
 
 static struct tracepoint *enter;
@@ -26,7 +27,7 @@ static int look(struct notifier_block *nb, unsigned long action, void *data)
 	for (i = 0; i < mod->num_tracepoints; i++) {
 		struct tracepoint *tp = tracepoint_ptr_deref(&mod->tracepoints_ptrs[i]);
 
-		if (!strcmp(tp->name, "kvm_guest_enter"))
+		if (!strcmp(tp->name, "kvm_guest_enter") && !kht_fault_name(tp->name))
 			enter = tp;
 	}
 	return NOTIFY_OK;
@@ -34,9 +35,13 @@ static int look(struct notifier_block *nb, unsigned long action, void *data)
 
 static struct notifier_block looker = { .notifier_call = look };
 
-/* kvm-hv is held by the caller, so the tracepoint stays. */
+/* kvm-hv is held by the caller, so the tracepoint stays. A replacement kvm-hv has something better. */
 int kht_attach_entry(void)
 {
+	if (kht_is_direct()) {
+		kht_direct_entry();
+		return 0;
+	}
 	enter = NULL;
 	if (!register_tracepoint_module_notifier(&looker))
 		unregister_tracepoint_module_notifier(&looker);
@@ -48,6 +53,8 @@ int kht_attach_entry(void)
 /* litmus: detach-ops */
 void kht_detach_entry(void)
 {
+	if (kht_is_direct())
+		return kht_direct_no_entry();
 	tracepoint_probe_unregister(enter, kht_on_guest_enter, NULL);
 	tracepoint_synchronize_unregister();
 }

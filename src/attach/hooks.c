@@ -9,6 +9,10 @@
  * sleep. IPMODIFY makes ftrace refuse a function that somebody else (a
  * livepatch) already redirects. PERMANENT makes it refuse to be switched off
  * (kernel.ftrace_enabled) while we rely on it.
+ *
+ * Never SAVE_REGS: then ftrace restores r13 too, the CPU's PACA, and on a kernel with
+ * preemption a task that has moved to another CPU meanwhile goes on with the wrong one (the
+ * quadrant access and the hcalls are preemptible). Without, a handler has r3 to r10, nip and link.
  */
 #include <linux/ftrace.h>
 #include <linux/string.h>
@@ -175,10 +179,10 @@ static const struct hook *hook_at(const struct hook_set *set, unsigned long ip)
 static void notrace callback(unsigned long ip, unsigned long parent_ip, struct ftrace_ops *ops,
 			     struct ftrace_regs *fregs)
 {
-	struct pt_regs *regs = ftrace_get_regs(fregs);
+	struct pt_regs *regs = &arch_ftrace_regs(fregs)->regs;
 	const struct hook *h = hook_at(container_of(ops, struct hook_set, ops), ip);
 
-	if (regs && h && h->handler(regs))
+	if (h && h->handler(regs))
 		ftrace_regs_set_instruction_pointer(fregs, regs->link);
 }
 
@@ -212,10 +216,12 @@ int kht_attach_hooks(enum kht_hooks which, const char **failed)
 	struct hook_set *set = &sets[which];
 	int rc;
 
+	if (kht_is_direct())
+		return kht_direct_hooks(which, failed);
 	set->ops = (struct ftrace_ops){
 		.func = callback,
-		.flags = FTRACE_OPS_FL_SAVE_REGS | FTRACE_OPS_FL_IPMODIFY |
-			 FTRACE_OPS_FL_RECURSION | FTRACE_OPS_FL_PERMANENT,
+		.flags = FTRACE_OPS_FL_IPMODIFY | FTRACE_OPS_FL_RECURSION |
+			 FTRACE_OPS_FL_PERMANENT,
 	};
 	rc = choose_functions(set, failed);
 	if (!rc)
@@ -231,6 +237,8 @@ void kht_detach_hooks(enum kht_hooks which)
 {
 	struct hook_set *set = &sets[which];
 
+	if (kht_is_direct())
+		return kht_direct_unhook(which);
 	if (!set->registered)
 		return;
 	unregister_ftrace_function(&set->ops);

@@ -8,6 +8,7 @@
 #include <asm/kvm_ppc.h>
 #include "compat/kvm_ops.h"
 #include "kht_attach.h"
+#include "kht_faults.h"
 #include "kht_guest.h"
 #include "kht_params.h"
 
@@ -139,12 +140,15 @@ struct member {
 	.ours = true ? our_##name : (typeof(((struct kvmppc_ops *)0)->name))0,	\
 }
 
+/* A replacement kvm-hv calls us from its own. */
+#define SHIM_MEMBERS	2
+
 static const struct member members[] = {
+	MEMBER(vcpu_put),
+	MEMBER(vcpu_load),
 	MEMBER(destroy_vm),
 	MEMBER(vcpu_create),
 	MEMBER(enable_nested),
-	MEMBER(vcpu_put),
-	MEMBER(vcpu_load),
 	MEMBER(get_dirty_log),
 	MEMBER(flush_memslot),
 	MEMBER(commit_memory_region),
@@ -165,10 +169,10 @@ int kht_attach_ops(void)
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(members); i++)
-		if (!*member_of(kvmppc_hv_ops, i))
+		if (!*member_of(kvmppc_hv_ops, i) || kht_fault_name("kvmppc_hv_ops"))
 			return -ENOENT;
 	stock = *kvmppc_hv_ops;
-	for (i = 0; i < ARRAY_SIZE(members); i++)
+	for (i = kht_is_direct() ? SHIM_MEMBERS : 0; i < ARRAY_SIZE(members); i++)
 		WRITE_ONCE(*member_of(kvmppc_hv_ops, i), members[i].ours);
 	return 0;
 }

@@ -5,6 +5,7 @@
  */
 #include <linux/kprobes.h>
 #include "kht_attach.h"
+#include "kht_faults.h"
 
 /*
  * With offset 0 a ppc64 ELFv2 kernel would place the probe on the local entry,
@@ -38,5 +39,5 @@ unsigned long kht_symbol(const char *name)
 
 	if (!lookup)
 		lookup = find_lookup();
-	return lookup ? lookup(name) : 0;
+	return lookup && !kht_fault_name(name) ? lookup(name) : 0;
 }

@@ -11,4 +11,9 @@
 #define ftrace_regs_set_instruction_pointer	ftrace_instruction_pointer_set
 #endif
 
+/* Since Linux 6.13 struct ftrace_regs is opaque and this macro opens it. */
+#ifndef arch_ftrace_regs
+#define arch_ftrace_regs(fregs)	(fregs)
+#endif
+
 #endif

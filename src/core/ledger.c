@@ -236,7 +236,7 @@ void kht_stage_full(struct kht_ledger *l)
  * Publishes everything staged, by whomever, and returns the newest generation.
  * The PTE changes reach the table walks before the generation that announces
  * them; the caller's next step is kht_behind(), whose fence is the partner of
- * the one in kht_arrive().
+ * the one in kht_mark().
  * litmus: entry-refill, commit-other
  */
 u64 kht_commit(struct kht_ledger *l)
@@ -281,7 +281,7 @@ static bool word_behind(const struct kht_ledger *l, const struct kht_thread *thr
  * far did so after the PTE changed, so it runs with the new tables.
  *
  * The fence orders the raise of gen before the look; its partner is the fence
- * in kht_arrive().
+ * in kht_mark().
  *
  * The second one is for a caller that, told "nobody", goes on to read what they have done: a
  * page to copy, R and C of an HPTE. Its partners are the releases by which a mark goes

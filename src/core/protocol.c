@@ -163,7 +163,7 @@ static void broadcast(struct kht_ledger *l, struct kht_cover *c, u32 ceiling)
  *
  * The fence is that of kht_behind(), which has not looked when everything is to be
  * broadcast: the generation is visible before the marks are read. Its partner is
- * the fence in kht_arrive().
+ * the fence in kht_mark().
  * litmus: entry-invalidate
  */
 static void kick(const struct kht_ledger *l, struct kht_cover *c)
@@ -222,7 +222,7 @@ static bool uncaught(const struct kht_ledger *l, const struct kht_thread *t, uns
  * moved vCPU goes on.
  *
  * Invariants 1 and 4, for the process scope: the fence orders the debt before the
- * look. Its partner is the fence in kht_arrive(): a thread that we do not see
+ * look. Its partner is the fence in kht_mark(): a thread that we do not see
  * has not read left[] yet. Without it both sides could miss each other.
  * litmus: move-debt
  */

@@ -26,6 +26,8 @@
  * tlb_lock are held for SLOTS walks, each of which passes over all the tree that is
  * missing there.
  */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
 #include <linux/idr.h>
 #include <linux/mm.h>
 #include <linux/pgtable.h>

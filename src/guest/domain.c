@@ -16,12 +16,15 @@
 #include <linux/smp.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
+#include "kht_direct.h"
 #include "kht_env.h"
+#include "kht_faults.h"
 #include "kht_guest.h"
 #include "kht_power.h"
 #include "kht_protocol.h"
 
 struct kht_thread *kht_threads;
+struct kht_seat __percpu *kht_seats;
 struct kht_vcpu *const kht_no_vcpus[KVM_MAX_VCPUS];
 bool kht_deferring;
 bool kht_moving;
@@ -69,13 +72,13 @@ static void free_domain_rcu(struct rcu_head *head)
 
 static struct kht_domain *alloc_domain(struct kvm *kvm, u32 lpid)
 {
-	struct kht_domain *d = kzalloc(sizeof(*d), GFP_KERNEL_ACCOUNT);
+	struct kht_domain *d = kht_alloc(kzalloc(sizeof(*d), GFP_KERNEL_ACCOUNT));
 	void *mem;
 
 	if (!d)
 		return NULL;
-	mem = kvzalloc(roundup_pow_of_two(kht_ledger_bytes(nr_cpu_ids, log_size)),
-			GFP_KERNEL_ACCOUNT);
+	mem = kht_alloc(kvzalloc(roundup_pow_of_two(kht_ledger_bytes(nr_cpu_ids, log_size)),
+				 GFP_KERNEL_ACCOUNT));
 	if (!mem) {
 		free_domain(d);
 		return NULL;
@@ -122,7 +125,7 @@ static struct kht_domain *publish(struct kvm *kvm, bool live)
 	d = alloc_domain(kvm, kvm->arch.lpid);
 	if (!d)
 		return NULL;
-	d->vcpus = kvcalloc(KVM_MAX_VCPUS, sizeof(*d->vcpus), GFP_KERNEL_ACCOUNT);
+	d->vcpus = kht_alloc(kvcalloc(KVM_MAX_VCPUS, sizeof(*d->vcpus), GFP_KERNEL_ACCOUNT));
 	if (!d->vcpus) {
 		free_domain(d);
 		return NULL;
@@ -333,6 +336,25 @@ void kht_adopt(struct kvm_vcpu *vcpu)
 	schedule_work(&a->work);
 }
 
+/* From here on the next entry of each of its vCPUs goes the long way (kht_direct_enter()). */
+void kht_forget_vcpus(const struct kht_ledger *l)
+{
+	unsigned int cpu;
+
+	if (!kht_seats)
+		return;
+	for_each_possible_cpu(cpu)
+		if (READ_ONCE(per_cpu_ptr(kht_seats, cpu)->ledger) == l)
+			WRITE_ONCE(per_cpu_ptr(kht_seats, cpu)->vcpu, NULL);
+}
+
+/* By interrupt, which an entry that has found a domain holds off until it is over. */
+static void forget_vcpu(void *unused)
+{
+	if (kht_seats)
+		this_cpu_write(kht_seats->vcpu, NULL);
+}
+
 void kht_domains_open(void)
 {
 	mutex_lock(&domain_mutex);
@@ -390,6 +412,7 @@ void kht_domains_close(void)
 	while (!list_empty(&domains))
 		dismiss(list_first_entry(&domains, struct kht_domain, node));
 	mutex_unlock(&domain_mutex);
+	on_each_cpu(forget_vcpu, NULL, 1);
 	synchronize_rcu();
 	for_each_possible_cpu(cpu)
 		flush_work(&per_cpu(adoptions, cpu).work);
@@ -523,8 +546,10 @@ int kht_domains_init(unsigned int log_entries)
 
 	log_size = log_entries;
 	/* A power of two gets its natural alignment from the allocator. */
-	kht_threads = kvcalloc(roundup_pow_of_two(nr_cpu_ids), sizeof(*kht_threads), GFP_KERNEL);
-	replay_buffers = kvcalloc((size_t)nr_cpu_ids * log_size + 1, sizeof(u64), GFP_KERNEL);
+	kht_threads = kht_alloc(kvcalloc(roundup_pow_of_two(nr_cpu_ids), sizeof(*kht_threads),
+					 GFP_KERNEL));
+	replay_buffers = kht_alloc(kvcalloc((size_t)nr_cpu_ids * log_size + 1, sizeof(u64),
+					    GFP_KERNEL));
 	if (!kht_threads || !replay_buffers) {
 		kvfree(kht_threads);
 		kvfree(replay_buffers);

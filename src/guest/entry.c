@@ -4,6 +4,7 @@
  * quadrant accesses of the host.
  */
 #include <linux/sched.h>
+#include "kht_direct.h"
 #include "kht_env.h"
 #include "kht_guest.h"
 #include "kht_power.h"
@@ -93,6 +94,33 @@ void notrace kht_on_guest_enter(void *unused, struct kvm_vcpu *vcpu)
 		return enter_unknown(vcpu, t, key);
 	if (unlikely(kht_arrive(d->ledger, &t->guest, key, cpu)))
 		settle(d, t, cpu);
+}
+
+/*
+ * The same for the kvm-hv.ko of the replacement flavour, which itself does the entries of a
+ * vCPU that has its seat here: it has entered on this CPU before, and nothing but the mark is to
+ * be taken away at its exit, to which vcpu_put has nothing to add. So not: a hash guest's
+ * (kht_put_other()), a nested guest's, and one that pays for its moves (kht_vcpu_may_sync()).
+ *
+ * Who has the seat of a CPU has run last of all on it (kht_vcpu_ran()): a vCPU that comes
+ * from another CPU, or is new, perhaps where another one was in memory, loses it in vcpu_load.
+ */
+void kht_direct_enter(struct kvm_vcpu *vcpu)
+{
+	unsigned int cpu = smp_processor_id();
+	struct kht_seat *seat = this_cpu_ptr(kht_seats);
+	struct kht_domain *d = kht_domain_of(vcpu->kvm);
+	struct kht_vcpu *v = d ? d->vcpu[vcpu->vcpu_idx] : NULL;
+
+	seat->vcpu = NULL;
+	kht_on_guest_enter(NULL, vcpu);
+	if (vcpu->arch.nested || !v || kht_vcpu_may_sync(v, false))
+		return;
+	kht_vcpu_ran(v, cpu);
+	seat->ledger = d->ledger;
+	seat->mark = &kht_threads[cpu].guest;
+	seat->key = kht_key(d->lpid, vcpu->vcpu_id);
+	seat->vcpu = vcpu;
 }
 
 /*

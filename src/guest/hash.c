@@ -127,6 +127,7 @@ void kht_note_kind(struct kht_domain *d)
 
 	WRITE_ONCE(d->vcpu, hash ? kht_no_vcpus : d->vcpus);
 	WRITE_ONCE(d->ledger->hash, hash);
+	kht_forget_vcpus(d->ledger);
 }
 
 /*

@@ -8,6 +8,8 @@
 #include <linux/idr.h>
 #include <linux/slab.h>
 #include <linux/smp.h>
+#include "kht_direct.h"
+#include "kht_faults.h"
 #include "kht_guest.h"
 #include "kht_params.h"
 #include "kht_power.h"
@@ -42,7 +44,7 @@ static struct kht_vcpu *vcpu_state(struct kht_domain *d, struct kvm_vcpu *vcpu)
 
 	if (likely(v))
 		return v;
-	v = kzalloc(sizeof(*v), GFP_ATOMIC);
+	v = kht_alloc(kzalloc(sizeof(*v), GFP_ATOMIC | __GFP_NOWARN));
 	if (!v)
 		return NULL;
 	kht_vcpu_init(v);
@@ -209,4 +211,24 @@ void kht_put_other(struct kht_thread *t)
 {
 	kht_complete_updates();
 	kht_leave(&t->guest);
+}
+
+/* The replacement flavour's vcpu_load of a vCPU that has last run elsewhere, or never. */
+void kht_direct_load(struct kvm_vcpu *vcpu, int cpu)
+{
+	this_cpu_write(kht_seats->vcpu, NULL);
+	kht_on_vcpu_move(vcpu, cpu);
+}
+
+/* Its vcpu_put of a vCPU that is scheduled out, or has no seat. */
+void kht_direct_put(struct kvm_vcpu *vcpu)
+{
+	struct kht_domain *d = kht_domain_of(vcpu->kvm);
+	struct kht_vcpu *v = d ? d->vcpu[vcpu->vcpu_idx] : NULL;
+
+	if (this_cpu_read(kht_seats->vcpu) != vcpu)
+		return kht_on_vcpu_put(vcpu);
+	this_cpu_write(kht_seats->vcpu, NULL);
+	if (v)
+		kht_put_order(vcpu, v, irqs_disabled());
 }

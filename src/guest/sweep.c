@@ -18,6 +18,7 @@
  */
 #include <linux/slab.h>
 #include "kht_env.h"
+#include "kht_faults.h"
 #include "kht_guest.h"
 #include "kht_hpte.h"
 #include "kht_params.h"
@@ -248,7 +249,7 @@ static bool prepare(struct sweep *s, struct kvm *kvm, struct kvm_memory_slot *sl
 	    kvm_is_radix(kvm) || !kht_occupied(d->ledger, kht_threads))
 		return false;
 	*s = (struct sweep){ .kvm = kvm, .d = d, .slot = slot, .unmap = unmap };
-	s->held = kmalloc_array(SWEEP, sizeof(*s->held), gfp);
+	s->held = kht_alloc(kmalloc_array(SWEEP, sizeof(*s->held), gfp));
 	return s->held;
 }
 

@@ -28,6 +28,7 @@ status_and_counters() {
 	kht_check status-says-what-is-on status_is_readable attached invalidations moves "hash guests" auditor
 	! grep "^hash hcalls: on" "$STATUS" || kht_fail hash-hcalls-wait-for-hpt-local "status says they are hooked"
 	! grep "^nested: on" "$STATUS" || kht_fail nested-hooks-wait-for-their-first-guest "status says they are on"
+	kht_check "status-says-the-flavour-is-$(flavour)" grep -x "flavour: $(flavour)" "$STATUS"
 	sed 's/^/KHT-LOG status: /' "$STATUS"
 	vmm ping-pong --pages 64 --rounds 100000 >/dev/null 2>&1 &
 	guest=$!

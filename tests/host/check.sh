@@ -11,10 +11,13 @@ CHURN_SECONDS=${1:-10}
 . /kht/audits.sh
 . /kht/hash-figures.sh
 
+stock_kvm_hv
 stock_figures
 sanitized || nested_stock
 # The sanitizer's model is of radix tables. What stock does with hash guests is looked at on one pair only.
 sanitized || [ "$CHURN_SECONDS" -lt 60 ] || hash_stock
+# From here on, without the module, a replacement kvm-hv must be as stock.
+replacement_kvm_hv
 kht_check module-loads module_load || kht_end
 status_and_counters
 module_figures

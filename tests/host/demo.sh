@@ -36,7 +36,9 @@ measure_hpt() {
 }
 
 guest=${1:-radix}
+stock_kvm_hv
 "measure_$guest" stock
+replacement_kvm_hv
 parameters=
 [ "$guest" != hpt ] || parameters=hpt_local=1
 # shellcheck disable=SC2086 # none, or one

@@ -6,7 +6,8 @@
 run_tag() { vmm exit-cost --tag "$1" --rounds 12 || kht_fail "exit-cost-$1" "the workload exit-cost failed, see above"; }
 
 run_module() {
-	if ! module_load; then
+	replacement_kvm_hv
+	if ! module_load || ! grep -q "^flavour: $(flavour)" "$STATUS"; then
 		kht_fail exit-cost-module "the module does not load, see above"
 		return
 	fi
@@ -17,7 +18,7 @@ run_module() {
 [ $# -gt 0 ] || set -- stock module
 for tag; do
 	case $tag in
-	stock) run_tag stock ;;
+	stock) stock_kvm_hv && run_tag stock ;;
 	module) run_module ;;
 	*) kht_fail exit-cost "there is no case '$tag'; use stock and module" ;;
 	esac

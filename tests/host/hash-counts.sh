@@ -21,7 +21,9 @@ run_all() {
 	done
 }
 
+stock_kvm_hv
 run_all stock
+replacement_kvm_hv
 if module_load hpt_local=1; then
 	run_all module
 	module_set hpt_local 0

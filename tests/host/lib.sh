@@ -43,6 +43,20 @@ wait_for_guest() {
 	done
 }
 
+# What status has to say of the flavour, as the bench has built it.
+flavour() { tr ' ' '\n' </proc/cmdline | sed -n 's/^kht\.flavour=//p'; }
+
+# The distro's own kvm-hv instead of a replacement, until replacement_kvm_hv.
+stock_kvm_hv() {
+	[ "$(flavour)" = replacement ] || return 0
+	rmmod kvm_hv && insmod "$(find "/lib/modules/$(uname -r)/kernel" -name kvm-hv.ko)"
+}
+
+replacement_kvm_hv() {
+	[ "$(flavour)" = replacement ] || return 0
+	rmmod kvm_hv && modprobe kvm-hv
+}
+
 module_loaded() { [ -d /sys/module/kvm_hv_tlb ]; }
 module_load() { insmod /kht/kvm-hv-tlb.ko "$@"; }
 module_unload() { rmmod kvm_hv_tlb; }

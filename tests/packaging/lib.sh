@@ -5,6 +5,10 @@
 
 HERE=$TOP/tests/packaging
 package=kvm-hv-tlb
+name=$package-dkms
+conf=etc/modprobe.d/$package.conf
+# The root whose copy is the machine.
+machine=dkms
 too_old=5.10.0-1-powerpc64le
 too_new=9.9.9-powerpc64le
 headless=6.1.0-1-powerpc64le
@@ -17,11 +21,12 @@ fail() {
 	failed=1
 }
 
-# Run "$0" again where programs of ppc64el run, with mounts of its own that end with it.
+# where_ppc64el_runs ARGUMENTS...: run "$0" again with them where programs of ppc64el run, with mounts of its own
+# that end with it.
 where_ppc64el_runs() {
 	if [ -z "${KHT_PACKAGING:-}" ]; then
 		need_root
-		KHT_PACKAGING=yes exec unshare --mount --propagation private "$HERE/with-ppc64el" "$0"
+		KHT_PACKAGING=yes exec unshare --mount --propagation private "$HERE/with-ppc64el" "$0" "$@"
 	fi
 	unset KHT_PACKAGING
 }
@@ -50,13 +55,14 @@ refused() {
 	fi
 }
 
-# layer ROOT: a copy of the root ROOT to write to, in memory, at $work/ROOT/root
+# layer ROOT [FOLDERS]: a copy of the root ROOT (or of these overlaid folders) to write to, in memory, at
+# $work/ROOT/root
 layer() {
-	local dir=$work/$1
+	local dir=$work/$1 lower=${2:-$BUILD/roots/$1}
 	mkdir -p "$dir"
 	mount -t tmpfs tmpfs "$dir"
 	mkdir "$dir"/{changes,work,root}
-	mount -t overlay overlay -o "lowerdir=$BUILD/roots/$1,upperdir=$dir/changes,workdir=$dir/work" "$dir/root"
+	mount -t overlay overlay -o "lowerdir=$lower,upperdir=$dir/changes,workdir=$dir/work" "$dir/root"
 	mount --rbind /proc "$dir/root/proc"
 	mount --rbind /dev "$dir/root/dev"
 }
@@ -68,8 +74,58 @@ inside() {
 	chroot "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 "$@"
 }
 
+in_machine() { (cd "$work/$machine/root" && "$@"); }
+status() { inside "$machine" dkms status; }
+
+# The kernels' own kvm modules, bit for bit.
+kvm_sums() { in_machine find usr/lib/modules -path '*/kernel/*' -name 'kvm*.ko*' -exec sha256sum {} + | sort -k 2; }
+
 # The tree as it is shipped.
 shipped() { tar -C "$TOP" --exclude=./.git --exclude=./build -c .; }
+
+# copy NAME: that tree at $work/NAME
+copy() {
+	mkdir "$work/$1"
+	shipped | tar -C "$work/$1" -x
+}
+
+dkms_version() { sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' "$1/dkms.conf"; }
+
+# set_version TREE FILE VERSION: in one of the three files that have it
+set_version() {
+	case $2 in
+	debian/changelog) sed -i "1s/(.*)/($3)/" "$1/$2" ;;
+	dkms.conf) sed -i "s/^PACKAGE_VERSION=.*/PACKAGE_VERSION=\"$3\"/" "$1/$2" ;;
+	src/module/main.c) sed -i "s/^MODULE_VERSION(.*/MODULE_VERSION(\"$3\");/" "$1/$2" ;;
+	esac
+}
+
+# apt LOG ARGUMENTS...: in the machine. A kernel that comes gets no initramfs (INITRD=No is initramfs-tools' own word
+# for it), for which an emulated one needs minutes.
+apt_options=()
+apt() {
+	local log=$work/$1.log
+	shift
+	inside "$machine" env DEBIAN_FRONTEND=noninteractive INITRD=No apt-get -q -y -o APT::Sandbox::User=root -o Dpkg::Use-Pty=0 \
+		"${apt_options[@]}" "$@" >"$log" 2>&1
+}
+
+# apt_succeeds NAME ARGUMENTS...: with the log NAME; without it there is nothing left to look at
+apt_succeeds() {
+	if apt "$@"; then
+		pass "apt-$1-succeeds"
+		return
+	fi
+	fail "apt-$1-succeeds" "see $work/$1.log, which ends: $(last_line "$work/$1.log")"
+	cp "$work/$machine/root/var/lib/dkms/$package"/*/build/make.log "$work/" 2>/dev/null || true
+	exit 1
+}
+
+# install_deb NAME DEB
+install_deb() {
+	cp "$2" "$work/$machine/root/root/$1.deb"
+	apt_succeeds "$1" install "/root/$1.deb"
+}
 
 # The rest of an installed kernel: its own modules, of which ours needs kvm's.
 install_kernel_modules() {
@@ -88,11 +144,42 @@ make_machine() {
 	ln -s "../$RELEASE/build" "$work/dkms/root/lib/modules/$too_new/build"
 }
 
-about() { inside dkms modinfo -k "$RELEASE" -F "$1" "$package"; }
+# pack FOLDER FILE: as an initramfs
+pack() {
+	# shellcheck disable=SC2016 # expanded by the inner shell
+	"$SCRIPTS/in-root" tools sh -c 'cd "$1" && find . | cpio --quiet -o -H newc -R 0:0' sh "$1" >"$2"
+}
+
+# boot_machine INITRD STEP EXPECTATION [ARGUMENT]...: boot the machine's kernel $RELEASE with INITRD, which runs
+# tests/host/installed.sh
+boot_machine() {
+	local initrd=$1 step=$2 out=$work/boot-$2.out image=$work/vmlinux-$RELEASE rc=0
+	shift
+	# The image and the initrd must lie where every mount namespace sees them.
+	[ -f "$image" ] || cp "$VMLINUX" "$image"
+	IMAGE=$image INITRD=$initrd LOG=${work##*/}-$step "$SCRIPTS/boot" "$(cut -d . -f 1,2 <<<"$RELEASE")" powernv9 \
+		installed "$@" >"$out" 2>&1 || rc=$?
+	grep -a -E '^KHT-(PASS|FAIL|SKIP)' "$out" || true
+	[ "$rc" != 0 ] || return 0
+	failed=1
+	grep -qa '^KHT-FAIL' "$out" || fail "$step-boots" "see $out, which ends: $(last_line "$out")"
+}
+
+# boot_installed STEP EXPECTATION [ARGUMENT]...: boot the machine as it is now
+boot_installed() {
+	local tree=$work/$1.tree
+	"$SCRIPTS/build-vmm"
+	"$HERE/installed-tree" "$work/$machine/root" "$RELEASE" "$tree" "$("$SCRIPTS/busybox")" "$BUILD/vmm/vmm"
+	pack "$tree" "$work/$1.cpio"
+	rm -r "$tree"
+	boot_machine "$work/$1.cpio" "$@"
+}
+
+about() { inside "$machine" modinfo -k "$RELEASE" -F "$1" "$package"; }
 
 # What modprobe would load for the module $1, one a line. A dry run loads nothing, so what two modules
 # need is listed twice.
 would_load() {
-	inside dkms modprobe -n -v -S "$RELEASE" "$1" |
+	inside "$machine" modprobe -n -v -S "$RELEASE" "$1" |
 		sed "s#insmod /lib/modules/$RELEASE/##; s/ *$//" | awk '!seen[$0]++'
 }

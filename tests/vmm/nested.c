@@ -73,6 +73,7 @@ void l2_wait_adopted(struct vcpu *by, struct l2 *l2)
 {
 	u64 limit = now_ns() + ADOPTED_NS, seen;
 
+	l2_load(by, l2, 0);
 	if (!counts_module(&l2->l1->vm))
 		return;
 	do {

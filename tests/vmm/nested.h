@@ -79,7 +79,7 @@ void l2_pass_start(struct vcpu *vcpu, int cpu, struct l2 *l2, u64 first, u64 cou
 /* One load; what it found. */
 u64 l2_load(struct vcpu *vcpu, struct l2 *l2, u64 page);
 
-/* Until the module, where it is, defers for @l2; @vcpu runs it meanwhile. */
+/* Enters @l2, and until the module, where it is, defers for it. */
 void l2_wait_adopted(struct vcpu *vcpu, struct l2 *l2);
 
 /* A round of report() whose broadcasts are told apart by the LPID they name. */

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Between the two modules of the replacement flavour: a kvm-hv.ko built from the
+ * distro's own source (src/direct), which calls this table instead of being traced,
+ * and kvm-hv-tlb.ko, which fills it while it is attached (src/attach/direct.c). A member that
+ * is NULL stands for stock behaviour, so kvm-hv.ko works alone, and kvm-hv-tlb.ko
+ * may come and go under running guests.
+ *
+ * A caller reads a member once, without a lock and with preemption off. Who clears one
+ * waits for a grace period; for the end of calls, kht_detach_ops() does.
+ */
+#ifndef KHT_DIRECT_H
+#define KHT_DIRECT_H
+
+#include <linux/kvm_host.h>
+#include <linux/percpu.h>
+#include "kht_ledger.h"
+
+/*
+ * On each CPU: the vCPU that has entered here last, if its next entry takes no more than what
+ * kht_mark() does and its exit no more than kht_leave(). What else is here is its. Written on
+ * that CPU with preemption off; others may forget the vCPU (NULL).
+ */
+struct kht_seat {
+	const struct kvm_vcpu *vcpu;	/* NULL: each entry is kht_direct's */
+	struct kht_ledger *ledger;
+	u64 *mark;			/* the guest of this CPU's kht_thread */
+	u64 key;
+};
+
+/* A call with both ends: begun by a member, ended by itself. */
+struct kht_call {
+	void (*end)(struct kht_call *call);	/* NULL: it was not begun */
+	void *domain;
+	int idx;
+};
+
+struct kht_direct {
+	/* Of this build of kvm-hv.ko; another one's table is left alone. */
+	const char *version;
+	size_t size;
+
+	struct kht_seat __percpu *seat;
+
+	/*
+	 * Interrupts are soft-disabled: the whole of an entry, for a vCPU that is not
+	 * seat->vcpu or owes something.
+	 */
+	void (*enter)(struct kvm_vcpu *vcpu);
+	/* The vCPU was on another CPU before; it leaves this one and may have something to do. */
+	void (*vcpu_load)(struct kvm_vcpu *vcpu, int cpu);
+	void (*vcpu_put)(struct kvm_vcpu *vcpu);
+
+	/* True: done, the kernel's function is not called. */
+	bool (*flush_page)(u32 lpid, u64 gpa, u64 size);
+	bool (*flush_full)(u32 lpid);
+	bool (*invalidate_hpte)(struct kvm *kvm, __be64 *hpte, unsigned long index);
+	bool (*clear_ref_hpte)(struct kvm *kvm, __be64 *hpte, unsigned long index);
+	bool (*update_rc)(struct kvm *kvm, unsigned long *rmapp, unsigned long clr,
+			  unsigned long set, unsigned long hpa, unsigned long nbytes);
+
+	/* The kernel's function is called in any case, afterwards. */
+	void (*set_partition)(u32 lpid);
+	void (*free_tables)(u32 lpid);
+	void (*lpid_free)(u32 lpid);
+
+	/* Preemption stays off from begin to end. True: to be ended. */
+	bool (*quadrant_begin)(u32 lpid);
+	void (*quadrant_end)(void);
+
+	/* An L1 invalidates for its nested guests, and may sleep before the call ends. */
+	void (*call_begin)(struct kvm_vcpu *vcpu, struct kht_call *call);
+
+	/* On the vCPU's thread. True: done, *@ret is the hcall's return code. */
+	bool (*h_remove)(struct kvm_vcpu *vcpu, unsigned long flags, unsigned long index,
+			 unsigned long avpn, long *ret);
+	bool (*h_bulk_remove)(struct kvm_vcpu *vcpu, long *ret);
+	bool (*h_protect)(struct kvm_vcpu *vcpu, unsigned long flags, unsigned long index,
+			  unsigned long avpn, long *ret);
+};
+
+#endif

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The replacement flavour: a kvm-hv.ko of our own making calls kht_direct (include/kht_direct.h).
+ * What ftrace, a tracepoint and return probes do for the shim are members of that
+ * table here; the rest of kvmppc_hv_ops is wrapped as always (ops.c).
+ */
+#include <linux/module.h>
+#include <linux/string.h>
+#include "kht_attach.h"
+#include "kht_direct.h"
+#include "kht_faults.h"
+#include "kht_guest.h"
+
+static struct kht_direct *table;	/* NULL: the kvm-hv that is loaded has none for us */
+
+static void end_call(struct kht_call *call)
+	__releases(&kht_inside)
+{
+	if (call->domain)
+		kht_batch_end(call->domain);
+	srcu_read_unlock(&kht_inside, call->idx);
+}
+
+static void begin_call(struct kvm_vcpu *vcpu, struct kht_call *call)
+	__acquires(&kht_inside)
+{
+	call->idx = srcu_read_lock(&kht_inside);
+	call->domain = kht_batch_begin(vcpu->kvm, true);
+	call->end = end_call;
+}
+
+struct member {
+	size_t offset;		/* in struct kht_direct */
+	void *ours;
+};
+
+/* The conditional checks that our function has the member's type. */
+#define MEMBER(name, fn) {							\
+	.offset = offsetof(struct kht_direct, name),				\
+	.ours = true ? fn : (typeof(((struct kht_direct *)0)->name))0,		\
+}
+
+#define HASH_MEMBERS	3	/* as HASH_HOOKS of hooks.c */
+
+static const struct member invalidations[] = {
+	MEMBER(flush_page, kht_on_flush_page),
+	MEMBER(flush_full, kht_on_flush_full),
+	MEMBER(quadrant_end, kht_quadrant_end),
+	MEMBER(quadrant_begin, kht_quadrant_begin),
+	MEMBER(invalidate_hpte, kht_on_invalidate_hpte),
+	MEMBER(clear_ref_hpte, kht_on_clear_ref_hpte),
+	MEMBER(set_partition, kht_on_set_partition),
+};
+
+static const struct member nested_guests[] = {
+	MEMBER(update_rc, kht_on_update_rc),
+	MEMBER(free_tables, kht_on_free_tables),
+	MEMBER(lpid_free, kht_on_lpid_free),
+	MEMBER(call_begin, begin_call),
+};
+
+static const struct member hcalls[] = {
+	MEMBER(h_remove, kht_on_h_remove),
+	MEMBER(h_bulk_remove, kht_on_h_bulk_remove),
+	MEMBER(h_protect, kht_on_h_protect),
+};
+
+static const struct member entry[] = {
+	MEMBER(vcpu_put, kht_direct_put),
+	MEMBER(vcpu_load, kht_direct_load),
+	MEMBER(enter, kht_direct_enter),
+};
+
+static const struct {
+	const struct member *members;
+	unsigned int n;
+} sets[] = {
+	[KHT_HOOKS_INVALIDATIONS] = { invalidations, ARRAY_SIZE(invalidations) },
+	[KHT_HOOKS_RADIX_ONLY] = { invalidations, ARRAY_SIZE(invalidations) - HASH_MEMBERS },
+	[KHT_HOOKS_NESTED] = { nested_guests, ARRAY_SIZE(nested_guests) },
+	[KHT_HOOKS_HCALLS] = { hcalls, ARRAY_SIZE(hcalls) },
+};
+
+static void set_members(const struct member *m, unsigned int n, bool on)
+{
+	for (; n--; m++)
+		WRITE_ONCE(*(void **)((void *)table + m->offset), on ? m->ours : NULL);
+}
+
+/*
+ * Is the kvm-hv that is loaded one of ours, made with this very version? The caller
+ * holds it. *@why says what is wrong with one that is ours and does not fit.
+ */
+bool kht_direct_find(const char **why)
+{
+	struct kht_direct *found = (struct kht_direct *)__symbol_get("kht_direct");
+
+	table = NULL;
+	kht_seats = NULL;
+	*why = NULL;
+	if (!found)
+		return false;
+	if (found->size == sizeof(*found) && !strcmp(found->version, THIS_MODULE->version))
+		table = found;
+	else
+		*why = "the replacement kvm-hv that is loaded is of another version of this module";
+	__symbol_put("kht_direct");
+	if (table)
+		kht_seats = table->seat;
+	return table;
+}
+
+bool kht_is_direct(void)
+{
+	return table;
+}
+
+/* As kht_attach_hooks() and kht_detach_hooks(). Nobody is on the way in any more on return. */
+int kht_direct_hooks(enum kht_hooks which, const char **failed)
+{
+	*failed = "kht_direct";
+	if (kht_fault_name(*failed))
+		return -ENOENT;
+	set_members(sets[which].members, sets[which].n, true);
+	return 0;
+}
+
+/* A call of an L1 sleeps between its ends: it is waited for as in kht_detach_ops(). litmus: detach-ops */
+static void wait_for_calls(void)
+{
+	kht_wait_for_ops();
+	synchronize_rcu_tasks();
+}
+
+/* litmus: detach-ops */
+void kht_direct_unhook(enum kht_hooks which)
+{
+	bool calls = which == KHT_HOOKS_NESTED && table->call_begin;
+
+	set_members(sets[which].members, sets[which].n, false);
+	synchronize_rcu();
+	if (calls)
+		wait_for_calls();
+}
+
+void kht_direct_entry(void)
+{
+	set_members(entry, ARRAY_SIZE(entry), true);
+}
+
+/*
+ * No vCPU has a seat any more (kht_domains_close()), so each entry comes to the member, with
+ * preemption off, and before RCU is told that the CPU is in a guest.
+ * litmus: detach-ops
+ */
+void kht_direct_no_entry(void)
+{
+	set_members(entry, ARRAY_SIZE(entry), false);
+	synchronize_rcu();
+}

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The one object of our own in the replacement kvm-hv.ko: the table it calls. */
+#include <linux/module.h>
+#include "direct/direct.h"
+
+DEFINE_PER_CPU(struct kht_seat, kht_direct_seat);
+
+struct kht_direct kht_direct = {
+	.version = KHT_VERSION,
+	.size = sizeof(struct kht_direct),
+	.seat = &kht_direct_seat,
+};
+EXPORT_SYMBOL_GPL(kht_direct);
+
+/* The distro's kvm-hv has no version; with one dkms tells the two apart. */
+MODULE_VERSION(KHT_VERSION);
+MODULE_INFO(kvm_hv_tlb, "replacement");

@@ -1,0 +1,235 @@
+# shellcheck shell=sh disable=SC1091
+# real-guest MODE MMU...: Debian's own kernel as a guest of Debian's own QEMU, with two vCPUs that verify memory all the
+# time (tests/real-guest/stress.c), while the host migrates it, takes memory from it by balloon, and swaps it out.
+# MODE is quick: boot and migration only; full; or stock: full, but for the module. Run by scripts/real-guest.
+. /kht/lib.sh
+. /kht/real-qemu.sh
+
+mode=$1
+shift
+STRESS_MIB=96
+RATE=100
+BALLOON=48
+PAUSE=60
+[ "$mode" != quick ] || PAUSE=10
+
+now() { date +%s; }
+# took NAME: how long the step took, for the log
+took() {
+	kht_log "$MMU $1: $(($(now) - began)) s"
+	began=$(now)
+}
+
+words() {
+	printf '%s' "guest.stress=$STRESS_MIB guest.rate=$RATE"
+	[ "$MMU" = radix ] || printf ' disable_radix'
+}
+
+host_setup() {
+	mount -t cgroup2 cgroup /sys/fs/cgroup
+	echo +memory >/sys/fs/cgroup/cgroup.subtree_control
+	mkdir "$CGROUP"
+	while read -r driver; do insmod "$IMAGES/$driver"; done <"$IMAGES"/zram.order
+	echo 600M >/sys/block/zram0/disksize
+	mkswap /dev/zram0 >/dev/null
+	swapon /dev/zram0
+	count_events
+}
+
+boots() {
+	start_qemu a "$(words)" || return 1
+	console_wait a 150 GUEST-UP || return 1
+	said a GUEST-UP
+	case "$(said a GUEST-UP)" in
+	*cpus=2*"mmu=$MMU_NAME"*) ;;
+	*) echo "the guest is not what was asked for: $(said a GUEST-UP)" && return 1 ;;
+	esac
+	console_wait a 60 STRESS-BEGIN
+}
+
+# stresses NAME BURSTS: the stressor of both vCPUs works and finds nothing wrong
+stresses() {
+	start=$(bursts "$1")
+	goal=$((${start:-0} + $2))
+	within 90 reached "$1" $goal || {
+		whereabouts "$1"
+		echo "the stressor is stuck: $(said "$1" STRESS)"
+		return 1
+	}
+	said "$1" STRESS
+	! complaints_of "$1"
+}
+reached() { [ "$(bursts "$1")" -ge "$2" ] 2>/dev/null || ! alive "$1"; }
+
+migration_over() {
+	qmp "$1" query-migrate || return 0
+	case $(answer status) in completed | failed | cancelled) return 0 ;; esac
+	return 1
+}
+is_running() { qmp "$1" query-status && [ "$(answer status)" = running ]; }
+
+# migrates FROM TO: live, through a unix socket; the figures of the source end in $figures
+migrates() {
+	start_qemu "$2" "$(words)" -incoming "unix:/tmp/$2/migration" || return 1
+	qmp "$1" migrate-set-parameters '{"max-bandwidth":1000000000,"downtime-limit":2000}' || return 1
+	lpid=$(lpid_of "$1")
+	before=$(broadcasts "$1")
+	saved=$(counter "$1" tlb_broadcasts_saved)
+	batches=$(counter "$1" tlb_batches)
+	bind "$1" || return 1
+	qmp "$1" migrate "{\"uri\":\"unix:/tmp/$2/migration\"}" || return 1
+	within 120 migration_over "$1"
+	after=$(broadcasts "$1")
+	qmp "$1" query-migrate || return 1
+	echo "$ANSWER"
+	[ "$(answer status)" = completed ] || return 1
+	syncs=$(answer dirty-sync-count)
+	copied=$(answer normal)
+	figures="$copied pages copied, dirty pages harvested $syncs times in $(answer total-time) ms, then stopped"
+	figures="$figures for $(answer downtime) ms; of LPID $lpid broadcasts $((after - before))"
+	harvest_broadcasts=$((after - before))
+	saved=$(($(counter "$1" tlb_broadcasts_saved) - saved))
+	batches=$(($(counter "$1" tlb_batches) - batches))
+	! module_loaded || figures="$figures, tlb_batches $batches, tlb_broadcasts_saved $saved"
+	if ! within 30 is_running "$2"; then
+		echo "the destination does not run after the migration: $ANSWER"
+		return 1
+	fi
+	qmp "$1" quit
+	ends "$1" || return 1
+	stresses "$2" 200
+}
+
+balloon_is() { qmp "$1" query-balloon && [ "$(answer actual)" = $(($2 << 20)) ]; }
+
+# balloon_to NAME MIB
+balloon_to() {
+	qmp "$1" balloon "{\"value\":$(($2 << 20))}" || return 1
+	within 90 balloon_is "$1" "$2" && stresses "$1" 100 && return 0
+	echo "the guest's balloon does not reach $2 MiB: $ANSWER"
+	return 1
+}
+
+balloons() {
+	before=$(broadcasts "$1")
+	balloon_to "$1" "$((GUEST_MIB - BALLOON))" && balloon_to "$1" "$GUEST_MIB" || return 1
+	figures="$BALLOON MiB taken and given back: broadcasts $(($(broadcasts "$1") - before))"
+}
+
+swapped_out() { sed -n 's/^pswpout //p' /proc/vmstat; }
+
+# reclaim MIB: from the guests' cgroup, as far as possible
+reclaim() { echo "$1M" >"$CGROUP/memory.reclaim" 2>/dev/null; }
+
+# What went to the swap device is $figures; it must be something.
+went_out() {
+	pages=$(($(swapped_out) - out))
+	figures="$pages pages swapped out, broadcasts $(($(broadcasts "$1") - before))"
+	[ $pages -ge "$2" ] && return
+	echo "the host swapped out only $pages pages of the guest, less than $2"
+	return 1
+}
+
+# swapped_while_paused NAME: stopped for a while, with most of its memory swapped out
+swapped_while_paused() {
+	out=$(swapped_out)
+	before=$(broadcasts "$1")
+	qmp "$1" stop || return 1
+	reclaim 100
+	sleep $PAUSE
+	went_out "$1" 10000 || return 1
+	qmp "$1" cont || return 1
+	stresses "$1" 200
+}
+
+# swapped_while_running NAME: the host takes pages that vCPUs are writing to
+swapped_while_running() {
+	out=$(swapped_out)
+	before=$(broadcasts "$1")
+	bind "$1" || return 1
+	for mib in 10 10 10 10 10; do
+		reclaim $mib
+		stresses "$1" 20 || return 1
+	done
+	went_out "$1" 2000 || return 1
+	stresses "$1" 200
+}
+
+# powers_off NAME: the stressor verifies everything, the guest ends and so does its QEMU
+powers_off() {
+	echo end 1<>"/tmp/$1/console.in"
+	console_wait "$1" 90 GUEST-DONE || return 1
+	said "$1" STRESS-END
+	! complaints_of "$1" || return 1
+	if [ "$(said "$1" GUEST-DONE)" != 'GUEST-DONE 0' ]; then
+		echo "the stressor did not end well: $(said "$1" GUEST-DONE)"
+		return 1
+	fi
+	ends "$1"
+}
+
+# few_broadcasts TEST STOCK: the harvest made a tenth of what stock does, at most
+few_broadcasts() {
+	if [ $((with_module * 10)) -le "$2" ]; then
+		kht_pass "real-guest-$MMU-$1: broadcasts $with_module, stock $2"
+	else
+		kht_fail "real-guest-$MMU-$1" "broadcasts $with_module, stock $2"
+	fi
+}
+
+# The module goes and comes back beside the guest, which migrates with the stock kernel meanwhile.
+more_cases() {
+	[ "$mode" = stock ] || module_unload
+	kht_check "real-guest-$MMU-migrates-with-stock" migrates b c || return
+	took "migration with the stock kernel, $figures"
+	if [ "$mode" != stock ]; then
+		few_broadcasts harvests-less-than-stock "$harvest_broadcasts"
+		module_load || return
+	fi
+	kht_check "real-guest-$MMU-balloons" balloons c || return
+	took "balloon, $figures"
+	kht_check "real-guest-$MMU-is-swapped-while-paused" swapped_while_paused c || return
+	took "pause, $figures"
+	kht_check "real-guest-$MMU-is-swapped-while-running" swapped_while_running c || return
+	took "swap, $figures"
+}
+
+real_guest() {
+	MMU=$1
+	case $MMU in
+	radix) MMU_NAME=Radix ;;
+	hash) MMU_NAME=Hash ;;
+	esac
+	began=$(now)
+	kht_check "real-guest-$MMU-boots-with-two-vcpus" boots || return
+	took boot
+	kht_check "real-guest-$MMU-verifies-its-memory" stresses a 200 || return
+	took stress
+	kht_check "real-guest-$MMU-migrates" migrates a b || return
+	took "migration, $figures"
+	with_module=$harvest_broadcasts
+	[ "$mode" = stock ] || few_broadcasts harvests-in-batches "$saved"
+	guest=b
+	if [ "$mode" != quick ]; then
+		more_cases || return
+		guest=c
+	fi
+	kht_check "real-guest-$MMU-powers-off" powers_off $guest
+	took power-off
+}
+
+# After a case that failed.
+clean_up() {
+	for name in a b c; do
+		[ ! -f /tmp/$name/qemu.pid ] || ! alive $name || kill -9 "$(pid_of $name)"
+	done
+	[ "$mode" = stock ] || module_loaded || module_load
+}
+
+host_setup
+[ "$mode" = stock ] || kht_check module-loads module_load || kht_end
+for mmu in "$@"; do
+	real_guest "$mmu"
+	clean_up
+done
+kht_end
