@@ -2,7 +2,7 @@
 # What people type. The module itself is described in Kbuild, the bench lives in scripts/.
 
 .PHONY: help modules replacement clean-modules install deb demo check check-all check-unit check-static check-packaging \
-	check-emulated check-sanitized check-life check-debug real-guest mutants prove prove-quick clean distclean
+	check-emulated check-sanitized check-life check-debug check-hostile real-guest soak mutants prove prove-quick clean distclean
 
 help:
 	@echo 'make modules KERNEL_SRC=<kernel headers> [ARCH= CROSS_COMPILE= CC= W=1]'
@@ -24,6 +24,8 @@ help:
 	@echo '                     the same under the stale-TLB sanitizer (tests/tlbsan)'
 	@echo 'make check-life      ppc64el machines with the package: upgrades, boots, purge (Debian 12 and 13)'
 	@echo 'make check-debug     a 6.12 with lockdep, KASAN and kmemleak, built once, and every path of the module in it'
+	@echo 'make check-hostile   allocations and hooks that fail, kills, fuzzed hcalls and files, memory pressure (HOSTILE=full)'
+	@echo 'make soak [HOURS=1] [SEED=1]  seeded churn of everything, half of it under the sanitizer'
 	@echo "make real-guest      Debian's kernel in Debian's QEMU on the emulated host: memory stress, live migration"
 	@echo 'make mutants [MUTANTS="1 14"]'
 	@echo '                     every way to be wrong, and what notices it'
@@ -62,10 +64,11 @@ check:
 	@scripts/check unit static packaging emulated sanitized mutants
 
 check-all: export HCALLS = 100000
+check-all: export HOSTILE = full
 check-all: export SANITIZED_KERNELS = $(or $(KERNELS),6.1 6.12 7.2)
 check-all: export SANITIZED_MACHINES = $(or $(MACHINES),powernv9 powernv10)
 check-all:
-	@scripts/check unit static packaging emulated sanitized mutants life debug real_guest
+	@scripts/check unit static packaging emulated sanitized mutants life debug hostile real_guest
 
 check-unit:
 	@scripts/check unit
@@ -91,8 +94,14 @@ check-life:
 check-debug:
 	@scripts/check debug
 
+check-hostile:
+	@scripts/check hostile
+
 real-guest:
 	@scripts/check real_guest
+
+soak:
+	@scripts/soak
 
 prove:
 	@scripts/prove

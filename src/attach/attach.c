@@ -150,6 +150,25 @@ static void detach_hooks(void)
 	kht_detach_hooks(KHT_HOOKS_INVALIDATIONS);
 }
 
+/*
+ * A return probe goes through ftrace with all registers, the CPU's PACA (r13) among them: hooks.c
+ * says why not with preemption. A replacement kvm-hv needs no probe.
+ */
+static void attach_nested_calls(void)
+{
+	const char *failed;
+	int rc;
+
+	if (IS_ENABLED(CONFIG_PREEMPTION) && !kht_is_direct()) {
+		snprintf(why_no_calls, sizeof(why_no_calls),
+			 "a return probe is not safe on a preemptible kernel; a replacement kvm-hv needs none");
+		pr_info("nested calls: off, %s\n", why_no_calls);
+		return;
+	}
+	rc = kht_attach_calls(&failed);
+	feature("nested calls", why_no_calls, rc, failed);
+}
+
 static void attach_nested(void)
 {
 	const char *failed;
@@ -157,8 +176,7 @@ static void attach_nested(void)
 
 	if (!feature("nested", why_no_nested, rc, failed))
 		return;
-	rc = kht_attach_calls(&failed);
-	feature("nested calls", why_no_calls, rc, failed);
+	attach_nested_calls();
 	WRITE_ONCE(kht_nesting, true);
 }
 

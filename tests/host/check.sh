@@ -22,7 +22,12 @@ kht_check module-loads module_load || kht_end
 status_and_counters
 module_figures
 nested_module
-kht_check status-says-nested-is-on status_is_readable nested "nested calls"
+kht_check status-says-nested-is-on status_is_readable nested
+if probes_calls; then
+	kht_check status-says-nested-calls-are-on status_is_readable "nested calls"
+else
+	kht_check status-says-why-nested-calls-are-off grep "^nested calls: off (a return probe is not safe" "$STATUS"
+fi
 audits
 sanitized || hash_module
 tunables
