@@ -25,6 +25,12 @@
 #define LPID		TRACEFS "events/kht/lpid/"
 #define CALL_ONE	TRACEFS "events/kht/call_one/"
 #define CALL_MANY	TRACEFS "events/kht/call_many/"
+/*
+ * Past the two instructions that set the TOC pointer and the two that call ftrace: a trap. A probe at the
+ * entry goes through ftrace and restores r13, the CPU's PACA: on a preemptible kernel (7.2) a task that
+ * has been moved meanwhile goes on with another CPU's. The arguments are still where they were.
+ */
+#define BEHIND_ENTRY	"+16"
 #define MAX_LPID	4096
 #define ARCH_3_1	0x00040000	/* PPC_FEATURE2_ARCH_3_1 */
 #define MAX_EXTRAS	64
@@ -82,11 +88,11 @@ static void hist(const char *directory, const char *keys)
 
 void counts_setup(void)
 {
-	bool many = probe("p:kht/call_many smp_call_function_many_cond func=%gpr4 wait=%gpr6", CALL_MANY) ||
-		    probe("p:kht/call_many smp_call_function_many func=%gpr4 wait=%gpr6", CALL_MANY);
+	bool many = probe("p:kht/call_many smp_call_function_many_cond" BEHIND_ENTRY " func=%gpr4 wait=%gpr6", CALL_MANY) ||
+		    probe("p:kht/call_many smp_call_function_many" BEHIND_ENTRY " func=%gpr4 wait=%gpr6", CALL_MANY);
 
-	if (!many || !probe("p:kht/call_one smp_call_function_single func=%gpr4 wait=%gpr6", CALL_ONE) ||
-	    !probe("p:kht/lpid mmu_partition_table_set_entry lpid=%gpr3", LPID))
+	if (!many || !probe("p:kht/call_one smp_call_function_single" BEHIND_ENTRY " func=%gpr4 wait=%gpr6", CALL_ONE) ||
+	    !probe("p:kht/lpid mmu_partition_table_set_entry" BEHIND_ENTRY " lpid=%gpr3", LPID))
 		die("kprobe events cannot be made: %s; the kernel needs CONFIG_KPROBE_EVENTS.", strerror(errno));
 	hist(TLBIE, "hist:keys=lpid,local,prs");
 	hist(LPID, "hist:keys=common_pid,lpid");
