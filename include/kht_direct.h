@@ -19,14 +19,20 @@
 /*
  * On each CPU: the vCPU that has entered here last, if its next entry takes no more than what
  * kht_mark() does and its exit no more than kht_leave(). What else is here is its. Written on
- * that CPU with preemption off; others may forget the vCPU (NULL).
+ * that CPU with preemption off; others may empty it (KHT_NOBODY).
  */
 struct kht_seat {
-	const struct kvm_vcpu *vcpu;	/* NULL: each entry is kht_direct's */
+	const struct kvm_vcpu *vcpu;	/* KHT_NOBODY: each entry is kht_direct's */
 	struct kht_ledger *ledger;
 	u64 *mark;			/* the guest of this CPU's kht_thread */
 	u64 key;
 };
+
+/*
+ * No vCPU. Not NULL: where the kernel enters all vCPUs of a core at once (POWER8 and older, where
+ * nobody is ever attached) it has none in hand (kvmppc_run_core()).
+ */
+#define KHT_NOBODY	((const struct kvm_vcpu *)1)
 
 /* A call with both ends: begun by a member, ended by itself. */
 struct kht_call {
@@ -38,7 +44,7 @@ struct kht_call {
 struct kht_direct {
 	/* Of this build of kvm-hv.ko; another one's table is left alone. */
 	const char *version;
-	size_t size;
+	size_t size;			/* KHT_DIRECT_SIZE: both have the structures it knows */
 
 	struct kht_seat __percpu *seat;
 
@@ -78,5 +84,7 @@ struct kht_direct {
 	bool (*h_protect)(struct kvm_vcpu *vcpu, unsigned long flags, unsigned long index,
 			  unsigned long avpn, long *ret);
 };
+
+#define KHT_DIRECT_SIZE	(sizeof(struct kht_direct) + sizeof(struct kht_seat) + sizeof(struct kht_ledger))
 
 #endif

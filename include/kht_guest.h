@@ -188,13 +188,15 @@ void kht_leave_guest(void *unused);			/* for smp_call_function_many() */
 void kht_on_vcpu_move(struct kvm_vcpu *vcpu, int cpu);
 void kht_put_order(struct kvm_vcpu *vcpu, struct kht_vcpu *v, bool scheduled_out);
 void kht_put_other(struct kht_thread *t);
+struct kht_vcpu *kht_vcpu_state(struct kht_domain *d, struct kvm_vcpu *vcpu);
 void kht_direct_load(struct kvm_vcpu *vcpu, int cpu);
 void kht_direct_put(struct kvm_vcpu *vcpu);
 
 /*
  * Runs on the CPU that is being left, and takes the mark away: only the vCPU
  * that is loaded can have set it, and it is not in the guest now. No mark means
- * that it has not entered since it was loaded, so nothing of its is unfinished.
+ * that it has not entered since it was loaded, so nothing of its is unfinished; or that its
+ * exit took the mark away (kht_direct_exit()), and kht_direct_put() has seen to the rest.
  *
  * KVM's preempt notifier calls us with interrupts off, when the thread is
  * scheduled out; the end of an ioctl with interrupts on. That tells the two

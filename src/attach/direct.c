@@ -100,7 +100,7 @@ bool kht_direct_find(const char **why)
 	*why = NULL;
 	if (!found)
 		return false;
-	if (found->size == sizeof(*found) && !strcmp(found->version, THIS_MODULE->version))
+	if (found->size == KHT_DIRECT_SIZE && !strcmp(found->version, THIS_MODULE->version))
 		table = found;
 	else
 		*why = "the replacement kvm-hv that is loaded is of another version of this module";

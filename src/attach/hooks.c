@@ -218,6 +218,10 @@ int kht_attach_hooks(enum kht_hooks which, const char **failed)
 
 	if (kht_is_direct())
 		return kht_direct_hooks(which, failed);
+	/* There ftrace takes a changed nip for a livepatch, which returns, and its stack grows with each of ours. */
+	*failed = "functions of a kernel built for livepatching";
+	if (IS_ENABLED(CONFIG_LIVEPATCH))
+		return -EOPNOTSUPP;
 	set->ops = (struct ftrace_ops){
 		.func = callback,
 		.flags = FTRACE_OPS_FL_IPMODIFY | FTRACE_OPS_FL_RECURSION |

@@ -48,7 +48,10 @@ static __always_inline void kht_direct_exit(struct kvm_vcpu *vcpu)
 		kht_leave(seat->mark);
 }
 
-/* Both are called with the vCPU in a variable of that name. */
+/*
+ * Both are called with the vCPU in a variable of that name. In kvmppc_run_core() (POWER8 and older)
+ * that is NULL, which has no seat, and nobody is attached.
+ */
 #define guest_timing_enter_irqoff() do {					\
 	kht_direct_enter(vcpu);							\
 	(guest_timing_enter_irqoff)();						\

@@ -41,7 +41,7 @@ static inline void kht_direct_free_lpid(long lpid)
  */
 static inline int kht_direct_run_nested(struct kvm_vcpu *vcpu, u64 time_limit, unsigned long lpcr)
 {
-	this_cpu_write(kht_direct_seat.vcpu, NULL);
+	this_cpu_write(kht_direct_seat.vcpu, KHT_NOBODY);
 	return kvmhv_run_single_vcpu(vcpu, time_limit, lpcr);
 }
 

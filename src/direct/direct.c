@@ -3,11 +3,11 @@
 #include <linux/module.h>
 #include "direct/direct.h"
 
-DEFINE_PER_CPU(struct kht_seat, kht_direct_seat);
+DEFINE_PER_CPU(struct kht_seat, kht_direct_seat) = { .vcpu = KHT_NOBODY };
 
 struct kht_direct kht_direct = {
 	.version = KHT_VERSION,
-	.size = sizeof(struct kht_direct),
+	.size = KHT_DIRECT_SIZE,
 	.seat = &kht_direct_seat,
 };
 EXPORT_SYMBOL_GPL(kht_direct);

@@ -345,14 +345,32 @@ void kht_forget_vcpus(const struct kht_ledger *l)
 		return;
 	for_each_possible_cpu(cpu)
 		if (READ_ONCE(per_cpu_ptr(kht_seats, cpu)->ledger) == l)
-			WRITE_ONCE(per_cpu_ptr(kht_seats, cpu)->vcpu, NULL);
+			WRITE_ONCE(per_cpu_ptr(kht_seats, cpu)->vcpu, KHT_NOBODY);
 }
 
 /* By interrupt, which an entry that has found a domain holds off until it is over. */
 static void forget_vcpu(void *unused)
 {
-	if (kht_seats)
-		this_cpu_write(kht_seats->vcpu, NULL);
+	this_cpu_write(kht_seats->vcpu, KHT_NOBODY);
+}
+
+/*
+ * Nobody has a seat on return, nor gets one: no domain is found any more. The seat of a CPU
+ * that is offline would still be there when it comes back.
+ * litmus: domain-free
+ */
+static void forget_all_vcpus(void)
+{
+	unsigned int cpu;
+
+	if (!kht_seats)
+		return;
+	cpus_read_lock();
+	on_each_cpu(forget_vcpu, NULL, 1);
+	for_each_possible_cpu(cpu)
+		if (!cpu_online(cpu))
+			WRITE_ONCE(per_cpu_ptr(kht_seats, cpu)->vcpu, KHT_NOBODY);
+	cpus_read_unlock();
 }
 
 void kht_domains_open(void)
@@ -412,7 +430,7 @@ void kht_domains_close(void)
 	while (!list_empty(&domains))
 		dismiss(list_first_entry(&domains, struct kht_domain, node));
 	mutex_unlock(&domain_mutex);
-	on_each_cpu(forget_vcpu, NULL, 1);
+	forget_all_vcpus();
 	synchronize_rcu();
 	for_each_possible_cpu(cpu)
 		flush_work(&per_cpu(adoptions, cpu).work);

@@ -112,8 +112,11 @@ void kht_direct_enter(struct kvm_vcpu *vcpu)
 	struct kht_domain *d = kht_domain_of(vcpu->kvm);
 	struct kht_vcpu *v = d ? d->vcpu[vcpu->vcpu_idx] : NULL;
 
-	seat->vcpu = NULL;
+	seat->vcpu = KHT_NOBODY;
 	kht_on_guest_enter(NULL, vcpu);
+	/* A vCPU older than our hooks that never moves has not come by kht_on_vcpu_move(). */
+	if (!v && d && d->vcpu != kht_no_vcpus && READ_ONCE(d->live))
+		v = kht_vcpu_state(d, vcpu);
 	if (vcpu->arch.nested || !v || kht_vcpu_may_sync(v, false))
 		return;
 	kht_vcpu_ran(v, cpu);

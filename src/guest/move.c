@@ -38,7 +38,7 @@ static bool gtse(const struct kvm *kvm)
  * hooks may have an unfinished sequence where it ran last.
  * litmus: vcpu-publish
  */
-static struct kht_vcpu *vcpu_state(struct kht_domain *d, struct kvm_vcpu *vcpu)
+struct kht_vcpu *kht_vcpu_state(struct kht_domain *d, struct kvm_vcpu *vcpu)
 {
 	struct kht_vcpu *v = d->vcpus[vcpu->vcpu_idx];
 
@@ -175,7 +175,7 @@ void kht_on_vcpu_move(struct kvm_vcpu *vcpu, int cpu)
 		return;
 	if (!kvm_is_radix(kvm))
 		return move_hash(d, vcpu, cpu);
-	v = vcpu_state(d, vcpu);
+	v = kht_vcpu_state(d, vcpu);
 	if (!v || !READ_ONCE(kht_moving) || !READ_ONCE(kht_param_lazy_move) || irqs_disabled())
 		return;
 	m = kht_vcpu_load(v, prev, cpu, prev >= 0 && kht_core_of(prev).first == kht_core_of(cpu).first);
@@ -216,7 +216,7 @@ void kht_put_other(struct kht_thread *t)
 /* The replacement flavour's vcpu_load of a vCPU that has last run elsewhere, or never. */
 void kht_direct_load(struct kvm_vcpu *vcpu, int cpu)
 {
-	this_cpu_write(kht_seats->vcpu, NULL);
+	this_cpu_write(kht_seats->vcpu, KHT_NOBODY);
 	kht_on_vcpu_move(vcpu, cpu);
 }
 
@@ -228,7 +228,7 @@ void kht_direct_put(struct kvm_vcpu *vcpu)
 
 	if (this_cpu_read(kht_seats->vcpu) != vcpu)
 		return kht_on_vcpu_put(vcpu);
-	this_cpu_write(kht_seats->vcpu, NULL);
+	this_cpu_write(kht_seats->vcpu, KHT_NOBODY);
 	if (v)
 		kht_put_order(vcpu, v, irqs_disabled());
 }

@@ -52,7 +52,13 @@ cpu_offline() {
 		return
 	fi
 	under_churn cpu-offline-and-online-loses-nothing 6 offline_and_online
+	under_churn unload-with-a-cpu-offline-loses-nothing 3 away_without_module
 	figures_are_ours after-cpu-offline
+}
+
+# What a CPU keeps for a vCPU must go with the module, also while it is offline.
+away_without_module() {
+	echo 0 >$LAST_CPU && sleep 0.3 && module_unload && echo 1 >$LAST_CPU && sleep 0.3 && module_load && sleep 0.3
 }
 
 two_guests() {
