@@ -98,7 +98,8 @@ hash_module() {
 	module_set hpt_local 1
 	kht_check hash-hcalls-are-on grep -q '^hash hcalls: on' "$STATUS"
 	for variant in one bulk protect; do
-		hash_removals $variant tlb_broadcasts_saved -ge $HASH_REMOVALS
+		# One that finds a lock taken is left to the kernel.
+		hash_removals $variant tlb_broadcasts_saved -ge $((HASH_REMOVALS * 9 / 10))
 	done
 	# But for the few during which the other vCPU happens to enter.
 	hash_removals local tlb_broadcasts_saved -ge $((HASH_REMOVALS * 9 / 10))

@@ -14,6 +14,8 @@
 
 #include "hpt.h"
 
+#define DIRECTORY_NS	(10 * 1000000000ULL)
+
 #define VM_PPC_HV	1	/* KVM_CREATE_VM's type for KVM-HV */
 #define MBOX_GPA	0x10000
 #define MBOX_SIZE	0x100
@@ -132,17 +134,39 @@ static void vcpu_create(struct vm *vm, u64 id)
 	vcpu->mbox = vm->system + MBOX_GPA + id * MBOX_SIZE;
 }
 
+static void debugfs_path(char path[64], int vm_fd)
+{
+	snprintf(path, 64, "/sys/kernel/debug/kvm/%d-%d", getpid(), vm_fd);
+}
+
+/*
+ * A VM may outlive its file descriptors for a moment (the module holds one that it takes on), and KVM
+ * gives the next one with that number no directory (doc/known-problems.md).
+ */
+static void wait_for_directory(void)
+{
+	u64 limit = now_ns() + DIRECTORY_NS;
+	int next = must(dup(kvm), "dup");
+	char path[64];
+
+	close(next);
+	debugfs_path(path, next);
+	while (!access(path, F_OK) && now_ns() < limit)
+		usleep(1000);
+}
+
 static int open_debugfs(int vm_fd)
 {
 	char path[64];
 
-	snprintf(path, sizeof(path), "/sys/kernel/debug/kvm/%d-%d", getpid(), vm_fd);
+	debugfs_path(path, vm_fd);
 	return must(open(path, O_PATH | O_DIRECTORY | O_CLOEXEC), path);
 }
 
 void vm_create(struct vm *vm, u64 nvcpus, void *data, u64 pages)
 {
 	memset(vm, 0, sizeof(*vm));
+	wait_for_directory();
 	vm->fd = must(ioctl(kvm, KVM_CREATE_VM, VM_PPC_HV), "KVM_CREATE_VM of an HV guest");
 	vm->lpid = counts_newest_lpid();
 	vm->debugfs = open_debugfs(vm->fd);
