@@ -46,6 +46,7 @@ has_parameter() {
 
 is_attached() {
 	grep -q '^attached: on' "$STATUS" || { echo "status says: $(grep '^attached' "$STATUS")"; return 1; }
+	kht_log "status: $(grep '^flavour' "$STATUS")"
 }
 
 is_absent() { ! module_loaded || { echo "kvm_hv_tlb is loaded"; return 1; }; }
