@@ -3,6 +3,7 @@
 #ifndef KHT_ATTACH_H
 #define KHT_ATTACH_H
 
+#include <linux/stddef.h>
 #include <linux/types.h>
 
 struct seq_file;
@@ -47,6 +48,23 @@ int kht_direct_hooks(enum kht_hooks which, const char **failed);
 void kht_direct_unhook(enum kht_hooks which);
 void kht_direct_entry(void);
 void kht_direct_no_entry(void);
+
+/* A function pointer in somebody's table that we set in place: of kvmppc_hv_ops, of kht_direct. */
+struct kht_member {
+	size_t offset;
+	void *ours;
+};
+
+/* The conditional checks that @fn has the type of @table's member @name. */
+#define KHT_MEMBER(table, name, fn) {						\
+	.offset = offsetof(table, name),					\
+	.ours = true ? fn : (typeof(((table *)0)->name))0,			\
+}
+
+static inline void **kht_member_of(void *table, const struct kht_member *m)
+{
+	return table + m->offset;
+}
 
 /* src/attach/ops.c: members of kvmppc_hv_ops */
 int kht_attach_ops(void);

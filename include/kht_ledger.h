@@ -104,7 +104,7 @@ static inline bool kht_visited(const struct kht_ledger *l, unsigned int cpu)
 }
 
 /*
- * @cpu runs the domain for the first time, and has not settled yet. Threads that never did
+ * Invariant 4. @cpu runs the domain for the first time, and has not settled yet. Threads that never did
  * need no look in kht_behind(): either it sees the bit, or we then see its generation.
  * The bit is never cleared, so a concurrent look cannot lose it.
  * litmus: first-visit
@@ -113,7 +113,7 @@ static inline void kht_visit(struct kht_ledger *l, unsigned int cpu)
 {
 	__atomic_fetch_or(&l->visited[cpu / KHT_WORD_BITS], 1UL << cpu % KHT_WORD_BITS,
 			  __ATOMIC_RELAXED);
-	/* Partner: the fence in kht_others_behind(). */
+	/* The bit before the generation that the settling reads; partner: kht_others_behind(). */
 	kht_full_fence();
 }
 

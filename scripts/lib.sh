@@ -94,6 +94,36 @@ suite_of() {
 	esac
 }
 
+# fetch_source SUITE PACKAGE[=VERSION] FOLDER TAR-OPTIONS...: of Debian's linux-source, unpack into FOLDER what
+# TAR-OPTIONS choose.
+fetch_source() {
+	local suite=$1 package=$2 folder=$3
+	shift 3
+	rm -rf "$folder"
+	mkdir -p "$folder/deb"
+	say "fetching $package from Debian $suite"
+	(cd "$folder/deb" && "$SCRIPTS/private-apt" "$suite" get -q download "$package" >&2) ||
+		die "$package could not be fetched from the mirror; check the network, or name another with MIRROR=<url>."
+	dpkg-deb --fsys-tarfile "$folder"/deb/*.deb | tar -xO "./usr/src/${package%%=*}.tar.xz" |
+		tar -C "$folder" -xJ --strip-components=1 "$@" || die "$package lacks what is wanted of it: $*."
+	rm -rf "$folder/deb"
+}
+
+# pack FOLDER FILE: as an initramfs
+pack() {
+	# shellcheck disable=SC2016 # expanded by the inner shell
+	"$SCRIPTS/in-root" tools sh -c 'cd "$1" && find . | cpio --quiet -o -H newc -R 0:0' sh "$1" >"$2"
+}
+
+# plain_module FILE COPY: a kernel's module, unpacked: the emulated host has no time for that
+plain_module() {
+	case $1 in
+	*.xz) xz -dc "$1" >"$2" ;;
+	*.zst) zstd -qdc "$1" >"$2" ;;
+	*) cp "$1" "$2" ;;
+	esac
+}
+
 # apt is told to ignore the dates of Release files (never their signatures); they are judged here.
 # A list in folder $1 past its date is as fresh as the mirror says it is: used with a note, or, with
 # APT_DATE_CHECK=yes, refused.

@@ -29,20 +29,11 @@ static void begin_call(struct kvm_vcpu *vcpu, struct kht_call *call)
 	call->end = end_call;
 }
 
-struct member {
-	size_t offset;		/* in struct kht_direct */
-	void *ours;
-};
-
-/* The conditional checks that our function has the member's type. */
-#define MEMBER(name, fn) {							\
-	.offset = offsetof(struct kht_direct, name),				\
-	.ours = true ? fn : (typeof(((struct kht_direct *)0)->name))0,		\
-}
+#define MEMBER(name, fn)	KHT_MEMBER(struct kht_direct, name, fn)
 
 #define HASH_MEMBERS	3	/* as HASH_HOOKS of hooks.c */
 
-static const struct member invalidations[] = {
+static const struct kht_member invalidations[] = {
 	MEMBER(flush_page, kht_on_flush_page),
 	MEMBER(flush_full, kht_on_flush_full),
 	MEMBER(quadrant_end, kht_quadrant_end),
@@ -52,27 +43,27 @@ static const struct member invalidations[] = {
 	MEMBER(set_partition, kht_on_set_partition),
 };
 
-static const struct member nested_guests[] = {
+static const struct kht_member nested_guests[] = {
 	MEMBER(update_rc, kht_on_update_rc),
 	MEMBER(free_tables, kht_on_free_tables),
 	MEMBER(lpid_free, kht_on_lpid_free),
 	MEMBER(call_begin, begin_call),
 };
 
-static const struct member hcalls[] = {
+static const struct kht_member hcalls[] = {
 	MEMBER(h_remove, kht_on_h_remove),
 	MEMBER(h_bulk_remove, kht_on_h_bulk_remove),
 	MEMBER(h_protect, kht_on_h_protect),
 };
 
-static const struct member entry[] = {
+static const struct kht_member entry[] = {
 	MEMBER(vcpu_put, kht_direct_put),
 	MEMBER(vcpu_load, kht_direct_load),
 	MEMBER(enter, kht_direct_enter),
 };
 
 static const struct {
-	const struct member *members;
+	const struct kht_member *members;
 	unsigned int n;
 } sets[] = {
 	[KHT_HOOKS_INVALIDATIONS] = { invalidations, ARRAY_SIZE(invalidations) },
@@ -81,10 +72,10 @@ static const struct {
 	[KHT_HOOKS_HCALLS] = { hcalls, ARRAY_SIZE(hcalls) },
 };
 
-static void set_members(const struct member *m, unsigned int n, bool on)
+static void set_members(const struct kht_member *m, unsigned int n, bool on)
 {
 	for (; n--; m++)
-		WRITE_ONCE(*(void **)((void *)table + m->offset), on ? m->ours : NULL);
+		WRITE_ONCE(*kht_member_of(table, m), on ? m->ours : NULL);
 }
 
 /*

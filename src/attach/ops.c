@@ -129,21 +129,12 @@ static bool our_set_spte_gfn(struct kvm *kvm, struct kvm_gfn_range *range)
 }
 #endif
 
-struct member {
-	size_t offset;		/* in struct kvmppc_ops */
-	void *ours;
-};
-
-/* The conditional checks that the wrapper has the member's type. */
-#define MEMBER(name) {								\
-	.offset = offsetof(struct kvmppc_ops, name),				\
-	.ours = true ? our_##name : (typeof(((struct kvmppc_ops *)0)->name))0,	\
-}
+#define MEMBER(name)	KHT_MEMBER(struct kvmppc_ops, name, our_##name)
 
 /* A replacement kvm-hv calls us from its own. */
 #define SHIM_MEMBERS	2
 
-static const struct member members[] = {
+static const struct kht_member members[] = {
 	MEMBER(vcpu_put),
 	MEMBER(vcpu_load),
 	MEMBER(destroy_vm),
@@ -158,22 +149,17 @@ static const struct member members[] = {
 #endif
 };
 
-static void **member_of(struct kvmppc_ops *ops, unsigned int i)
-{
-	return (void *)ops + members[i].offset;
-}
-
 /* Others read a member once per call, without a lock: each change is one store. */
 int kht_attach_ops(void)
 {
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(members); i++)
-		if (!*member_of(kvmppc_hv_ops, i) || kht_fault_name("kvmppc_hv_ops"))
+		if (!*kht_member_of(kvmppc_hv_ops, &members[i]) || kht_fault_name("kvmppc_hv_ops"))
 			return -ENOENT;
 	stock = *kvmppc_hv_ops;
 	for (i = kht_is_direct() ? SHIM_MEMBERS : 0; i < ARRAY_SIZE(members); i++)
-		WRITE_ONCE(*member_of(kvmppc_hv_ops, i), members[i].ours);
+		WRITE_ONCE(*kht_member_of(kvmppc_hv_ops, &members[i]), members[i].ours);
 	return 0;
 }
 
@@ -190,7 +176,7 @@ void kht_detach_ops(void)
 	int i;
 
 	for (i = ARRAY_SIZE(members) - 1; i >= 0; i--)
-		WRITE_ONCE(*member_of(kvmppc_hv_ops, i), *member_of(&stock, i));
+		WRITE_ONCE(*kht_member_of(kvmppc_hv_ops, &members[i]), *kht_member_of(&stock, &members[i]));
 	kht_wait_for_ops();
 	/*
 	 * A task may have fetched our member but not yet entered it, or may be

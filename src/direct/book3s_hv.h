@@ -9,7 +9,7 @@
 #include "direct.h"
 
 /*
- * With nothing owed this writes the thread's mark and nothing else. A vCPU about which
+ * Invariant 4, the entering side. With nothing owed this writes the thread's mark and nothing else. A vCPU about which
  * anything is new goes the long way, and so does one that runs a nested guest
  * (kht_direct_run_nested()), and everything while nobody is attached.
  *
@@ -25,7 +25,10 @@ static __always_inline void kht_direct_enter(struct kvm_vcpu *vcpu)
 	if (unlikely(seat->vcpu != vcpu))
 		goto whole;
 	kht_store(seat->mark, seat->key);
-	/* As in kht_mark(), which also has a release for the mark it replaces: here the exit took it away. */
+	/*
+	 * The mark before the generation; partners: the fences in kht_others_behind() and
+	 * kht_left_core(). No release as in kht_mark(): here the exit took the old mark away.
+	 */
 	if (!kht_mutant(KHT_MUT_NO_ENTRY_FENCE))
 		kht_full_fence();
 	if (likely(!kht_owes(seat->ledger, smp_processor_id())))
@@ -35,6 +38,9 @@ whole:
 }
 
 /*
+ * Invariant 2: what the vCPU did through its translations comes before the mark is gone (the
+ * release in kht_leave(); partner: the load of the mark in kht_others_behind()).
+ *
  * The kernel has told RCU that this CPU is out of the guest. What the seat names is there
  * as long as it names the vCPU. Any other mark stays, since something is to be done before it
  * may go, and is vcpu_put's.
@@ -136,40 +142,23 @@ static inline long kht_direct_h_protect(struct kvm_vcpu *vcpu, unsigned long fla
 	return kvmppc_h_protect(vcpu, flags, index, avpn);
 }
 
-static inline void kht_direct_end(struct kht_call *call)
-{
-	if (call->end)
-		call->end(call);
-}
-
-static inline long kht_direct_nested_tlbie(struct kvm_vcpu *vcpu)
-{
-	struct kht_call call = { };
-	long ret;
-
-	kht_direct_tell(call_begin, vcpu, &call);
-	ret = kvmhv_do_nested_tlbie(vcpu);
-	kht_direct_end(&call);
-	return ret;
-}
-
-static inline long kht_direct_rpt_invalidate(struct kvm_vcpu *vcpu, unsigned long lpid,
-					     unsigned long type, unsigned long pg_sizes,
-					     unsigned long start, unsigned long end)
-{
-	struct kht_call call = { };
-	long ret;
-
-	kht_direct_tell(call_begin, vcpu, &call);
-	ret = do_h_rpt_invalidate_pat(vcpu, lpid, type, pg_sizes, start, end);
-	kht_direct_end(&call);
-	return ret;
-}
+/* What an L1 asks for is one batch, from both ends. */
+#define kht_direct_call(vcpu, call) ({						\
+	struct kht_call call_ = { };						\
+	long ret_;								\
+										\
+	kht_direct_tell(call_begin, vcpu, &call_);				\
+	ret_ = (call);								\
+	if (call_.end)								\
+		call_.end(&call_);						\
+	ret_;									\
+})
 
 #define kvmppc_h_remove(...)		kht_direct_h_remove(__VA_ARGS__)
 #define kvmppc_h_bulk_remove(...)	kht_direct_h_bulk_remove(__VA_ARGS__)
 #define kvmppc_h_protect(...)		kht_direct_h_protect(__VA_ARGS__)
-#define kvmhv_do_nested_tlbie(...)	kht_direct_nested_tlbie(__VA_ARGS__)
-#define do_h_rpt_invalidate_pat(...)	kht_direct_rpt_invalidate(__VA_ARGS__)
+#define kvmhv_do_nested_tlbie(vcpu)	kht_direct_call(vcpu, (kvmhv_do_nested_tlbie)(vcpu))
+#define do_h_rpt_invalidate_pat(vcpu, ...)					\
+	kht_direct_call(vcpu, (do_h_rpt_invalidate_pat)(vcpu, __VA_ARGS__))
 
 #endif

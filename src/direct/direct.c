@@ -14,4 +14,3 @@ EXPORT_SYMBOL_GPL(kht_direct);
 
 /* The distro's kvm-hv has no version; with one dkms tells the two apart. */
 MODULE_VERSION(KHT_VERSION);
-MODULE_INFO(kvm_hv_tlb, "replacement");

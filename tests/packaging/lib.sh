@@ -144,12 +144,6 @@ make_machine() {
 	ln -s "../$RELEASE/build" "$work/dkms/root/lib/modules/$too_new/build"
 }
 
-# pack FOLDER FILE: as an initramfs
-pack() {
-	# shellcheck disable=SC2016 # expanded by the inner shell
-	"$SCRIPTS/in-root" tools sh -c 'cd "$1" && find . | cpio --quiet -o -H newc -R 0:0' sh "$1" >"$2"
-}
-
 # boot_machine INITRD STEP EXPECTATION [ARGUMENT]...: boot the machine's kernel $RELEASE with INITRD, which runs
 # tests/host/installed.sh
 boot_machine() {

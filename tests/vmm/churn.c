@@ -6,7 +6,6 @@
  */
 #define _GNU_SOURCE
 #include <sched.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -30,22 +29,9 @@ static bool *host_changed;	/* by the host since the last harvest: not in the dir
 static u64 *stored_after;	/* the owner has stored to the page again after this pass */
 static u64 zeroed;
 
-static volatile sig_atomic_t enough;
-
-static void on_sigterm(int signal)
-{
-	(void)signal;
-	enough = 1;
-}
-
-static u64 share(void)
-{
-	return opt.pages / opt.vcpus;
-}
-
 static struct vcpu *owner(u64 page)
 {
-	return &vm.vcpus[page / share()];
+	return &vm.vcpus[page / pages_share()];
 }
 
 static void note_zeroed(u64 page)
@@ -94,25 +80,17 @@ static void advise(u64 first, u64 count, int advice)
 	op_end(&whole);
 }
 
-static u64 range(u64 *first)
-{
-	u64 count = 1 + random_below(LONGEST_RANGE < vm.pages ? LONGEST_RANGE : vm.pages);
-
-	*first = random_below(vm.pages - count + 1);
-	return count;
-}
-
 /* Shared memory: the translations go, the contents stay. */
 static void unmap_range(void)
 {
-	u64 first, count = range(&first);
+	u64 first, count = random_range(&vm, LONGEST_RANGE, &first);
 
 	advise(first, count, MADV_DONTNEED);
 }
 
 static void unmap_pages(void)
 {
-	u64 first, count = range(&first);
+	u64 first, count = random_range(&vm, LONGEST_RANGE, &first);
 
 	for (u64 i = 0; i < count; i++)
 		advise(first + i, 1, MADV_DONTNEED);
@@ -120,7 +98,7 @@ static void unmap_pages(void)
 
 static void zero_range(void)
 {
-	u64 first, count = range(&first);
+	u64 first, count = random_range(&vm, LONGEST_RANGE, &first);
 
 	advise(first, count, MADV_REMOVE);
 	for (u64 i = 0; i < count; i++)
@@ -149,9 +127,9 @@ static void move_vcpu(void)
 
 static void check_pages(struct vcpu *vcpu, u64 pass)
 {
-	u64 first = vcpu->id * share();
+	u64 first = vcpu->id * pages_share();
 
-	for (u64 i = first; i < first + share(); i++) {
+	for (u64 i = first; i < first + pages_share(); i++) {
 		pool_expect_untouched(&pool, i);
 		if (must_hold(i, pass))
 			expect_pass(&vm, i, 1, pass);
@@ -173,7 +151,7 @@ static void check(void)
 static void start(void)
 {
 	for (u64 i = 0; i < vm.nvcpus; i++)
-		pass_start(&vm.vcpus[i], -1, i * share(), share(), TLBIEL_MASK, EXIT_MASK);
+		pass_start(&vm.vcpus[i], -1, i * pages_share(), pages_share(), TLBIEL_MASK, EXIT_MASK);
 }
 
 static void stop(void)
@@ -267,11 +245,10 @@ void churn(void)
 	copy_init(&vm, &copy);
 	pin(-1);
 
-	/* The end may come early, with all the checks of the end. */
-	signal(SIGTERM, on_sigterm);
+	end_on_sigterm();
 	round_begin(&vm, &whole);
 	start();
-	for (; now_ns() < end && !enough; ops++) {
+	for (; now_ns() < end && !asked_to_end; ops++) {
 		struct operation *operation = choose();
 
 		operation->run();

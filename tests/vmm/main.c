@@ -86,6 +86,19 @@ u64 random_below(u64 limit)
 	return (state * 0x2545f4914f6cdd1dULL >> 33) % limit;
 }
 
+volatile sig_atomic_t asked_to_end;
+
+static void on_sigterm(int signal)
+{
+	(void)signal;
+	asked_to_end = 1;
+}
+
+void end_on_sigterm(void)
+{
+	signal(SIGTERM, on_sigterm);
+}
+
 u64 now_ns(void)
 {
 	struct timespec t;

@@ -44,6 +44,19 @@ void expect_pass(const struct vm *vm, u64 first, u64 count, u64 pass)
 	}
 }
 
+u64 pages_share(void)
+{
+	return opt.pages / opt.vcpus;
+}
+
+u64 random_range(const struct vm *vm, u64 longest, u64 *first)
+{
+	u64 count = 1 + random_below(longest < vm->pages ? longest : vm->pages);
+
+	*first = random_below(vm->pages - count + 1);
+	return count;
+}
+
 bool has_runner(void)
 {
 	return variant("running");

@@ -7,7 +7,6 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -24,31 +23,11 @@
 
 static struct vm vm;
 static struct round whole;
-static volatile sig_atomic_t enough;
-
-static void on_sigterm(int signal)
-{
-	(void)signal;
-	enough = 1;
-}
-
-static u64 share(void)
-{
-	return opt.pages / opt.vcpus;
-}
-
-static u64 range(u64 *first)
-{
-	u64 count = 1 + random_below(LONGEST_RANGE < vm.pages ? LONGEST_RANGE : vm.pages);
-
-	*first = random_below(vm.pages - count + 1);
-	return count;
-}
 
 /* Returns whether the kernel can do it. */
 static bool advise(int advice)
 {
-	u64 first, count = range(&first);
+	u64 first, count = random_range(&vm, LONGEST_RANGE, &first);
 	bool did;
 
 	op_begin(&whole);
@@ -119,7 +98,7 @@ static bool check(void)
 		u64 pass = pass_now(&vm.vcpus[i]) + 2;
 
 		pass_wait(&vm.vcpus[i], pass);
-		expect_pass(&vm, i * share(), share(), pass);
+		expect_pass(&vm, i * pages_share(), pages_share(), pass);
 	}
 	return true;
 }
@@ -155,13 +134,13 @@ void pressure(void)
 	opt.pages -= opt.pages % opt.vcpus;
 	vm_create(&vm, opt.vcpus, data_alloc(opt.pages), opt.pages);
 	pin(-1);
-	signal(SIGTERM, on_sigterm);
+	end_on_sigterm();
 	round_begin(&vm, &whole);
 	for (u64 i = 0; i < vm.nvcpus; i++) {
 		vm.vcpus[i].on_nop = pause_vcpu;
-		pass_start(&vm.vcpus[i], -1, i * share(), share(), TLBIEL_MASK, EXIT_MASK);
+		pass_start(&vm.vcpus[i], -1, i * pages_share(), pages_share(), TLBIEL_MASK, EXIT_MASK);
 	}
-	for (; now_ns() < end && !enough; ops++) {
+	for (; now_ns() < end && !asked_to_end; ops++) {
 		struct operation *operation = &operations[random_below(NR_OPERATIONS)];
 
 		operation->done += operation->run();
@@ -169,7 +148,7 @@ void pressure(void)
 	for (u64 i = 0; i < vm.nvcpus; i++)
 		pass_stop(&vm.vcpus[i]);
 	for (u64 i = 0; i < vm.nvcpus; i++) {
-		expect_pass(&vm, i * share(), share(), pass_now(&vm.vcpus[i]));
+		expect_pass(&vm, i * pages_share(), pages_share(), pass_now(&vm.vcpus[i]));
 		zeros += vm.vcpus[i].mbox[MBOX_ZEROS / 8];
 	}
 	/* Each page is empty once, at first. */

@@ -3,6 +3,7 @@
 #define KHT_VMM_H
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -42,6 +43,10 @@ void wrong(const char *fmt, ...) __attribute__((noreturn, format(printf, 1, 2)))
 
 /* xorshift64*: the same seed gives the same operations. */
 u64 random_below(u64 limit);
+
+/* SIGTERM ends a churn early, with all the checks of its end. */
+extern volatile sig_atomic_t asked_to_end;
+void end_on_sigterm(void);
 
 u64 now_ns(void);
 
@@ -191,6 +196,10 @@ void expect_fill(const struct vm *vm, u64 first, u64 count, u64 value, const cha
 
 /* Each page of a g_pass vCPU holds @pass or a later one. */
 void expect_pass(const struct vm *vm, u64 first, u64 count, u64 pass);
+/* The pages of each vCPU, where they share them all evenly. */
+u64 pages_share(void);
+/* At most @longest of the VM's pages; returns how many, @first is where they begin. */
+u64 random_range(const struct vm *vm, u64 longest, u64 *first);
 
 /* Pages at the end of the data that a running vCPU keeps storing to. */
 #define RUNNER_PAGES	16
