@@ -39,6 +39,19 @@ static inline u64 kht_hpte_rb(const __be64 *hpte, unsigned long index)
 }
 
 /*
+ * False: somebody has it locked. The kernel's try_lock_hpte() is one ldarx and stdcx., and an
+ * interrupt between them makes it fail on an HPTE that nobody has.
+ */
+static inline bool kht_hpte_try_lock(__be64 *hpte)
+{
+	do {
+		if (try_lock_hpte(hpte, HPTE_V_HVLOCK))
+			return true;
+	} while (!(be64_to_cpu(READ_ONCE(hpte[0])) & HPTE_V_HVLOCK));
+	return false;
+}
+
+/*
  * Out of the chain of HPTEs that map the same page of the guest: HPTE and chain are locked.
  * @rev: the table's reverse map.
  */

@@ -100,7 +100,7 @@ static bool lock_entry(const struct call *c, struct entry *e, unsigned long inde
 {
 	*e = (struct entry){ .index = index };
 	e->hpte = (__be64 *)(c->hpt.virt + (index << 4));
-	if (!try_lock_hpte(e->hpte, HPTE_V_HVLOCK))
+	if (!kht_hpte_try_lock(e->hpte))
 		return false;
 	e->old = kht_hpte_read(e->hpte);
 	e->rev = &c->hpt.rev[index];

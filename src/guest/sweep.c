@@ -75,7 +75,7 @@ static void hold(struct sweep *s, unsigned long index, unsigned long gfn)
 {
 	__be64 *hpte = kht_hpte_at(s->kvm, index);
 
-	if (!wanted(s, index, gfn) || !try_lock_hpte(hpte, HPTE_V_HVLOCK))
+	if (!wanted(s, index, gfn) || !kht_hpte_try_lock(hpte))
 		return;
 	if (!wanted(s, index, gfn)) {
 		__unlock_hpte(hpte, be64_to_cpu(hpte[0]));
@@ -105,40 +105,77 @@ static void hold_chain(struct sweep *s, unsigned long gfn)
 	unlock_rmap(chain);
 }
 
-/*
- * The whole LPID at once, where that is less. What was recorded before the flush began is done
- * everywhere then (invariant 3).
- */
-static bool flush_lpid(const struct sweep *s)
+/* Nobody is in guest: each flush is a debt. Those of a prefix may be, when somebody enters meanwhile. */
+static bool defer(const struct sweep *s)
 {
-	u64 upto;
+	struct kht_hcall host = { .self = smp_processor_id(), .allowed = true };
+	struct kht_ledger *l = s->d->ledger;
+	enum kht_reach reach = kht_global_invalidates(l, kht_threads, &host);
+	unsigned int i;
 
-	if (s->n <= READ_ONCE(kht_param_batch_ceiling))
+	if (reach == KHT_EVERYWHERE || !READ_ONCE(kht_param_defer))
 		return false;
-	upto = kht_load(&s->d->ledger->gen);
+	for (i = 0; i < s->n; i++) {
+		unsigned long index = s->held[i].index;
+		u64 rb = kht_hpte_rb(kht_hpte_at(s->kvm, index), index);
+
+		if (!kht_reach_only(l, kht_threads, host.self, rb, reach))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * The whole LPID at once. What was recorded before the flush began is done everywhere then
+ * (invariant 3).
+ */
+static void flush_lpid(const struct sweep *s)
+{
+	u64 upto = kht_load(&s->d->ledger->gen);
+
 	if (!kht_mutant(KHT_MUT_NO_BATCH_END))
 		kht_hash_broadcast_lpid(s->kvm);
 	kht_done_everywhere(s->d->ledger, upto);
-	return true;
 }
 
 static void flush_pages(const struct sweep *s)
 {
 	unsigned int i;
 
+	if (kht_mutant(KHT_MUT_NO_BATCH_END))
+		return;
 	for (i = 0; i < s->n; i++)
 		kht_hash_broadcast_page(s->kvm, kht_hpte_at(s->kvm, s->held[i].index),
 					s->held[i].index);
 }
 
-static void count(const struct sweep *s, bool whole)
+static enum kht_how flush_held(const struct sweep *s)
 {
-	unsigned int broadcasts = whole ? 1 : s->n;
+	if (defer(s))
+		return KHT_HOW_DEBT;
+	if (s->n > READ_ONCE(kht_param_batch_ceiling)) {
+		flush_lpid(s);
+		return KHT_HOW_LPID;
+	}
+	flush_pages(s);
+	return KHT_HOW_PAGES;
+}
+
+static unsigned int broadcasts_of(const struct sweep *s, enum kht_how how)
+{
+	if (how == KHT_HOW_DEBT)
+		return 0;
+	return how == KHT_HOW_LPID ? 1 : s->n;
+}
+
+static void count(const struct sweep *s, enum kht_how how)
+{
+	unsigned int broadcasts = broadcasts_of(s, how);
 
 	kht_count(s->d->stats, KHT_STAT_BATCHES, 1);
 	kht_count(s->d->stats, KHT_STAT_BROADCASTS, broadcasts);
 	kht_count(s->d->stats, KHT_STAT_BROADCASTS_SAVED, s->n - broadcasts);
-	trace_kht_cover(s->d->lpid, whole ? KHT_HOW_LPID : KHT_HOW_PAGES, s->n, broadcasts);
+	trace_kht_cover(s->d->lpid, how, s->n, broadcasts);
 }
 
 static void note_rc(const struct sweep *s, struct revmap_entry *rev, unsigned long rc)
@@ -187,26 +224,25 @@ static void finish_unmap(const struct sweep *s, const struct held *h)
 }
 
 /*
- * Invariant 2: the HPTEs are invalid, and both ways of flushing begin with the ptesync that shows
- * it to the table walks; when the broadcast is complete, nobody uses or updates them.
+ * Invariant 2: the HPTEs are invalid, and every way of flushing begins with the ptesync that shows
+ * it to the table walks; when the broadcast is complete, or nobody was in guest, nobody uses
+ * or updates them.
  */
 static void flush(struct sweep *s)
 {
-	bool whole;
+	enum kht_how how;
 	unsigned int i;
 
 	if (!s->n)
 		return;
-	whole = flush_lpid(s);
-	if (!whole && !kht_mutant(KHT_MUT_NO_BATCH_END))
-		flush_pages(s);
+	how = flush_held(s);
 	for (i = 0; i < s->n; i++) {
 		if (s->unmap)
 			finish_unmap(s, &s->held[i]);
 		else
 			finish_harvest(s, &s->held[i]);
 	}
-	count(s, whole);
+	count(s, how);
 	s->n = 0;
 }
 
@@ -239,14 +275,17 @@ static void sweep_unlocked(struct sweep *s, unsigned long gfn, unsigned long end
 	}
 }
 
-/* Worth it only beside a running guest: otherwise each invalidation becomes a debt. */
+/*
+ * Worth it only beside a running guest: otherwise each invalidation becomes a debt. A
+ * vCPU that is out of the guest just now may be back before the kernel's own function ends.
+ */
 static bool prepare(struct sweep *s, struct kvm *kvm, struct kvm_memory_slot *slot, bool unmap,
 		    gfp_t gfp)
 {
 	struct kht_domain *d = kht_domain_of(kvm);
 
 	if (!d || !READ_ONCE(d->live) || !READ_ONCE(kht_deferring) || !READ_ONCE(kht_hashing) ||
-	    kvm_is_radix(kvm) || !kht_occupied(d->ledger, kht_threads))
+	    kvm_is_radix(kvm) || !atomic_read(&kvm->arch.vcpus_running))
 		return false;
 	*s = (struct sweep){ .kvm = kvm, .d = d, .slot = slot, .unmap = unmap };
 	s->held = kht_alloc(kmalloc_array(SWEEP, sizeof(*s->held), gfp));
