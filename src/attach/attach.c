@@ -169,6 +169,7 @@ static void attach_nested_calls(void)
 	feature("nested calls", why_no_calls, rc, failed);
 }
 
+/* litmus: adopt-nested */
 static void attach_nested(void)
 {
 	const char *failed;
@@ -177,7 +178,8 @@ static void attach_nested(void)
 	if (!feature("nested", why_no_nested, rc, failed))
 		return;
 	attach_nested_calls();
-	WRITE_ONCE(kht_nesting, true);
+	/* After the hooks; partner: mmu_lock, under which publish_existing() shows a domain made since. */
+	smp_store_release(&kht_nesting, true);
 }
 
 void kht_need_nested(void)
@@ -309,6 +311,7 @@ unhook:
 
 void kht_detach(void)
 {
+	snprintf(why_passive, sizeof(why_passive), "disabled by the parameter enabled");
 	if (!attached)
 		return;
 	kht_audit_use(NULL);
@@ -324,7 +327,6 @@ void kht_detach(void)
 	detach_hooks();
 	module_put(kvmppc_hv_ops->owner);
 	attached = false;
-	snprintf(why_passive, sizeof(why_passive), "disabled by the parameter enabled");
 	pr_info("detached, every debt is settled\n");
 }
 

@@ -8,6 +8,7 @@
  */
 #include <linux/cpu.h>
 #include <linux/idr.h>
+#include <linux/jiffies.h>
 #include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
@@ -144,7 +145,7 @@ static struct kht_domain *publish(struct kvm *kvm, bool live)
  * The kernel takes a nested guest out of the tree under mmu_lock before it frees
  * its LPID, which we see (kht_on_lpid_free()). So what is still in the tree, and
  * published under the same lock, will be found there.
- * litmus: domain-publish
+ * litmus: domain-publish, adopt-nested
  */
 static bool publish_existing(struct kht_domain *d, int number)
 {
@@ -262,6 +263,7 @@ void kht_on_vm_destroy(struct kvm *kvm)
 struct adoption {
 	struct work_struct work;
 	struct kvm *kvm;	/* held; NULL when the slot is free */
+	unsigned long not_before;	/* in jiffies: the next one, after one that has failed */
 	u32 lpid;
 	/*
 	 * What the L1 calls its nested guest; 0: the guest itself. An L1 that uses 0,
@@ -271,6 +273,8 @@ struct adoption {
 };
 
 static DEFINE_PER_CPU(struct adoption, adoptions);
+
+#define ADOPT_AGAIN	(HZ / 100 + 1)	/* where memory is short, not at each of a guest's entries */
 
 /* What this thread has done in guests, without a mark, is complete too (kht_put_other()). */
 static void leave_guests(void *unused)
@@ -312,6 +316,7 @@ static void adopt(struct work_struct *work)
 		go_live(d, a->lpid);
 	}
 	mutex_unlock(&domain_mutex);
+	a->not_before = jiffies + (d ? 0 : ADOPT_AGAIN);
 	/* The slot is free again when the work is done with it: kht_adopt()'s acquire. */
 	smp_store_release(&a->kvm, NULL);
 	kvm_put_kvm(kvm);
@@ -328,7 +333,8 @@ void kht_adopt(struct kvm_vcpu *vcpu)
 	struct kvm_nested_guest *nested = vcpu->arch.nested;
 
 	/* Pairs with adopt()'s release. */
-	if (!READ_ONCE(open) || smp_load_acquire(&a->kvm) || !kvm_get_kvm_safe(vcpu->kvm))
+	if (!READ_ONCE(open) || smp_load_acquire(&a->kvm) || time_before(jiffies, a->not_before) ||
+	    !kvm_get_kvm_safe(vcpu->kvm))
 		return;
 	a->kvm = vcpu->kvm;
 	a->lpid = nested ? nested->shadow_lpid : vcpu->kvm->arch.lpid;
@@ -576,6 +582,7 @@ int kht_domains_init(unsigned int log_entries)
 	for_each_possible_cpu(cpu) {
 		kht_threads[cpu].replay = replay_buffers + (size_t)cpu * log_size;
 		INIT_WORK(&per_cpu(adoptions, cpu).work, adopt);
+		per_cpu(adoptions, cpu).not_before = jiffies;
 	}
 	return 0;
 }

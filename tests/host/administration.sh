@@ -75,7 +75,16 @@ refuses_load() {
 	dmesg | tail -n 3 | grep -q "$2" || { echo "the message does not say '$2': $(dmesg | tail -n 1)"; return 1; }
 }
 
+starts_disabled() {
+	module_load enabled=0 || return
+	grep -q '^attached: off (disabled by the parameter enabled)' "$STATUS"
+	starts_disabled_said=$?
+	[ $starts_disabled_said = 0 ] || cat "$STATUS"
+	module_unload && return $starts_disabled_said
+}
+
 bad_parameters() {
+	kht_check status-says-it-was-loaded-disabled starts_disabled
 	kht_check refuses-to-load-with-batch-ceiling-513 refuses_load batch_ceiling=513 512
 	kht_check refuses-to-load-with-log-entries-513 refuses_load log_entries=513 512
 	kht_check refuses-to-load-with-log-entries-minus-1 refuses_load log_entries=-1 512
