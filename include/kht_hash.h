@@ -28,6 +28,7 @@ enum kht_reach kht_global_invalidates(const struct kht_ledger *l, const struct k
 				      const struct kht_hcall *h);
 bool kht_reach_only(struct kht_ledger *l, const struct kht_thread *threads, unsigned int self,
 		    u64 rb, enum kht_reach reach);
+bool kht_reach_absorbed(struct kht_ledger *l, const struct kht_thread *threads, unsigned int self);
 void kht_start_over(struct kht_ledger *l);
 
 #endif

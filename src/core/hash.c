@@ -51,6 +51,18 @@ enum kht_reach kht_global_invalidates(const struct kht_ledger *l, const struct k
 	return KHT_EVERYWHERE;
 }
 
+/* Is all up to @upto a mere debt? */
+static bool nowhere_else(struct kht_ledger *l, const struct kht_thread *threads, unsigned int self,
+			 u64 upto)
+{
+	if (kht_others_behind(l, threads, upto, self))
+		return false;
+	kht_lock(l);
+	kht_covered(l, upto);
+	kht_unlock(l);
+	return true;
+}
+
 /*
  * Records the invalidation of the translation that @rb names, whose HPTE is not valid
  * any more. False: somebody else has entered meanwhile, and it must be broadcast after all;
@@ -69,12 +81,21 @@ bool kht_reach_only(struct kht_ledger *l, const struct kht_thread *threads, unsi
 		kht_done_everywhere(l, upto);
 	if (reach == KHT_HERE)
 		return true;
-	if (kht_others_behind(l, threads, upto, self))
-		return false;
+	return nowhere_else(l, threads, self, upto);
+}
+
+/*
+ * The same for many HPTEs, none of which is valid any more: the caller has absorbed them
+ * (kht_absorb_page()), and one look is for all of them.
+ */
+bool kht_reach_absorbed(struct kht_ledger *l, const struct kht_thread *threads, unsigned int self)
+{
+	u64 upto;
+
 	kht_lock(l);
-	kht_covered(l, upto);
+	upto = kht_commit(l);
 	kht_unlock(l);
-	return true;
+	return nowhere_else(l, threads, self, upto);
 }
 
 /*

@@ -105,24 +105,23 @@ static void hold_chain(struct sweep *s, unsigned long gfn)
 	unlock_rmap(chain);
 }
 
-/* Nobody is in guest: each flush is a debt. Those of a prefix may be, when somebody enters meanwhile. */
+/*
+ * Nobody is in guest: what is held becomes a debt. Invariant 8: kht_deferring may be false by
+ * now, but a sweep is inside its operation, which detaching waits for before it pays.
+ */
 static bool defer(const struct sweep *s)
 {
-	struct kht_hcall host = { .self = smp_processor_id(), .allowed = true };
 	struct kht_ledger *l = s->d->ledger;
-	enum kht_reach reach = kht_global_invalidates(l, kht_threads, &host);
-	unsigned int i;
+	unsigned int self = smp_processor_id(), i;
 
-	if (reach == KHT_EVERYWHERE || !READ_ONCE(kht_param_defer))
+	if (!READ_ONCE(kht_param_defer) || kht_others_behind(l, kht_threads, ~0ULL, self))
 		return false;
 	for (i = 0; i < s->n; i++) {
 		unsigned long index = s->held[i].index;
-		u64 rb = kht_hpte_rb(kht_hpte_at(s->kvm, index), index);
 
-		if (!kht_reach_only(l, kht_threads, host.self, rb, reach))
-			return false;
+		kht_absorb_page(l, kht_hpte_rb(kht_hpte_at(s->kvm, index), index));
 	}
-	return true;
+	return kht_reach_absorbed(l, kht_threads, self);
 }
 
 /*

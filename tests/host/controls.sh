@@ -14,9 +14,13 @@ detach_pays() {
 	guest=$!
 	wait_for_guest
 	sleep 1
+	# Between two operations: the end of one under way may broadcast too.
+	kill -STOP $guest
+	sleep 0.2
 	before=$(broadcasts)
 	module_set enabled 0
 	after=$(broadcasts)
+	kill -CONT $guest
 	kill $guest
 	wait $guest
 	if [ "$after" -gt "$before" ]; then

@@ -62,5 +62,12 @@ replacement_kvm_hv() {
 
 module_loaded() { [ -d /sys/module/kvm_hv_tlb ]; }
 module_load() { insmod /kht/kvm-hv-tlb.ko "$@"; }
-module_unload() { rmmod kvm_hv_tlb; }
+# One of its files, open while it is read, keeps it for that moment.
+module_unload() {
+	for unload_again in 1 2 3 4; do
+		rmmod kvm_hv_tlb 2>/dev/null && return
+		sleep 0.2
+	done
+	rmmod kvm_hv_tlb
+}
 module_set() { echo "$2" >"$PARAMETERS/$1"; }

@@ -44,7 +44,10 @@ hash_on_and_off() { on_and_off && module_set hpt_local 1 && sleep 0.3 && module_
 
 LAST_CPU=/sys/devices/system/cpu/cpu3/online
 
-offline_and_online() { echo 0 >$LAST_CPU && sleep 0.3 && echo 1 >$LAST_CPU && sleep 0.3; }
+# The kernel gives up one that stands still for 5 s, as an emulated one may.
+last_cpu_online() { echo 1 >$LAST_CPU || { sleep 1 && echo 1 >$LAST_CPU; }; }
+
+offline_and_online() { echo 0 >$LAST_CPU && sleep 0.3 && last_cpu_online && sleep 0.3; }
 
 cpu_offline() {
 	if ! offline_and_online; then
@@ -58,7 +61,7 @@ cpu_offline() {
 
 # What a CPU keeps for a vCPU must go with the module, also while it is offline.
 away_without_module() {
-	echo 0 >$LAST_CPU && sleep 0.3 && module_unload && echo 1 >$LAST_CPU && sleep 0.3 && module_load && sleep 0.3
+	echo 0 >$LAST_CPU && sleep 0.3 && module_unload && last_cpu_online && sleep 0.3 && module_load && sleep 0.3
 }
 
 two_guests() {

@@ -173,6 +173,42 @@ static void arrival_after_the_record(void **state)
 	assert_true(reach_only(0, KHT_NOWHERE_ELSE));
 }
 
+static bool reach_absorbed(unsigned int n)
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		kht_absorb_page(ledger, page(i));
+	return kht_reach_absorbed(ledger, threads, SELF);
+}
+
+static void absorbed_is_one_debt(void **state)
+{
+	(void)state;
+	enter(SELF);
+	assert_true(reach_absorbed(3));
+	assert_nothing_executed();
+	assert_replays(2, 0, 3);
+	assert_int_equal(cover().how, KHT_HOW_NONE);
+}
+
+static void absorbed_beside_somebody_stays_open(void **state)
+{
+	(void)state;
+	enter(5);
+	assert_false(reach_absorbed(3));
+	assert_int_equal(cover().how, KHT_HOW_KICK);
+}
+
+static void absorbed_and_somebody_comes(void **state)
+{
+	(void)state;
+	enter(SELF);
+	kht_absorb_page(ledger, page(0));
+	before_lock = arrive_with_old_generation;
+	assert_false(kht_reach_absorbed(ledger, threads, SELF));
+}
+
 /* What must be broadcast after all is not covered by that: the page of an H_LOCAL before it. */
 static void refused_leaves_older_ones_open(void **state)
 {
@@ -558,6 +594,9 @@ int main(void)
 		HASH_TEST(nowhere_else_is_a_debt, "inv1-hash-nowhere-else-is-a-debt-of-every-thread-and-self"),
 		HASH_TEST(arrival_before_the_record, "inv4-hash-arrival-before-the-record-is-broadcast"),
 		HASH_TEST(arrival_after_the_record, "inv4-hash-arrival-after-the-record-settles"),
+		HASH_TEST(absorbed_is_one_debt, "inv2-hash-absorbed-is-one-debt"),
+		HASH_TEST(absorbed_beside_somebody_stays_open, "inv7-hash-absorbed-beside-somebody-stays-open"),
+		HASH_TEST(absorbed_and_somebody_comes, "inv4-hash-absorbed-and-somebody-comes"),
 		HASH_TEST(refused_leaves_older_ones_open, "inv7-hash-refused-leaves-older-removals-open"),
 		HASH_TEST(local_is_remembered, "inv7-hash-local-removals-wait-for-the-host"),
 		HASH_TEST(cover_kicks_self_too, "inv7-hash-the-thread-of-the-hcall-is-kicked-too"),

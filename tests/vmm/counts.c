@@ -330,12 +330,16 @@ static int compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static u64 median(void)
+static void print_figure(const char *name, u64 value)
 {
-	if (!nsamples)
-		return 0;
+	printf(",\"%s\":%llu", name, value);
+}
+
+static void print_times(void)
+{
 	qsort(samples, nsamples, sizeof(*samples), compare);
-	return samples[nsamples / 2];
+	print_figure("ns", nsamples ? samples[nsamples / 2] : 0);
+	print_figure("least_ns", nsamples ? samples[0] : 0);
 }
 
 void report_extra(const char *name, u64 value)
@@ -344,11 +348,6 @@ void report_extra(const char *name, u64 value)
 		die("too many extra figures.");
 	extras[nextras].name = name;
 	extras[nextras++].value = value;
-}
-
-static void print_figure(const char *name, u64 value)
-{
-	printf(",\"%s\":%llu", name, value);
 }
 
 void report(const struct vm *vm)
@@ -361,7 +360,7 @@ void report(const struct vm *vm)
 	print_figure("seed", opt.seed);
 	for (int i = 0; i < C_NR; i++)
 		print_figure(count_names[i], most[i]);
-	print_figure("ns", median());
+	print_times();
 	print_figure("last_broadcasts", last[C_BROADCASTS]);
 	for (int i = 0; i < nextras; i++)
 		print_figure(extras[i].name, extras[i].value);

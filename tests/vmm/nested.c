@@ -12,7 +12,7 @@
 
 #include "nested.h"
 
-#define ADOPTED_NS	(10 * 1000000000ULL)
+#define ADOPTED_NS	(60 * 1000000000ULL)
 
 static struct l1 l1;
 static struct vm *const vm = &l1.vm;
@@ -78,9 +78,11 @@ void l2_wait_adopted(struct vcpu *by, struct l2 *l2)
 		return;
 	do {
 		l2_load(by, l2, 0);
+		if (now_ns() > limit)
+			die("the module has not taken the L2 on within a minute.");
 		seen = counts_broadcasts(ANY_LPID);
 		l1_flush_page(by, l2, 0);
-	} while (counts_broadcasts(ANY_LPID) != seen && now_ns() < limit);
+	} while (counts_broadcasts(ANY_LPID) != seen);
 }
 
 u64 l1_last_broadcasts(void)

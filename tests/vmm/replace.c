@@ -86,7 +86,7 @@ static void access_data(struct vcpu *by, u64 gpa, void *bytes, u64 count, bool s
 
 static void wait_for_access(u64 before)
 {
-	u64 deadline = now_ns() + 10 * 1000000000ULL;
+	u64 deadline = now_ns() + 60 * 1000000000ULL;
 
 	while (accesses == before)
 		if (now_ns() > deadline)

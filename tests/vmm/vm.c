@@ -14,7 +14,7 @@
 
 #include "hpt.h"
 
-#define DIRECTORY_NS	(10 * 1000000000ULL)
+#define DIRECTORY_NS	(60 * 1000000000ULL)
 
 #define VM_PPC_HV	1	/* KVM_CREATE_VM's type for KVM-HV */
 #define MBOX_GPA	0x10000
