@@ -34,7 +34,7 @@ nested() {
 	[ "$tag" = stock ] || run "$tag" nested --variant running --pages 20 --rounds 1
 	run "$tag" nested --variant refault --pages 8 --rounds 3
 	[ ! -d /sys/kernel/mm/damon/admin ] || run "$tag" nested --variant age --pages 8 --rounds 1
-	run "$tag" nested --variant invalidate --pages 8 --rounds 1
+	run "$tag" nested --variant invalidate --pages 40 --rounds 1
 	run "$tag" nested --variant move --pages 4 --rounds 20
 	run "$tag" nested --variant shared --pages 4 --rounds 10
 	run "$tag" nested --variant destroy --pages 4 --rounds 4

@@ -147,7 +147,8 @@ attaching() {
 	for name in $CHOSEN; do
 		load_without $name
 		run module nested --variant shared --pages 4 --rounds 10
-		off $name "nested calls"
+		# On a preemptible kernel they are, whatever is missing.
+		says "nested calls" "off (a return probe is not safe" || off $name "nested calls"
 		says nested on || kht_fail "without-$name-nested-is-ours" "$(grep ^nested: "$STATUS")"
 	done
 	choose kvmppc_h_remove kvmppc_h_bulk_remove kvmppc_h_protect
