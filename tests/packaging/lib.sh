@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2034 # its variables are for the tests that source it
+# shellcheck shell=bash disable=SC2034,SC2154 # its variables are for the tests that source it, and they set $work
 # Shared by the tests of packaging, which run natively in a ppc64el Debian; sourced, never run.
 # The test sets `work`, the folder of all it makes.
 . "$(dirname "${BASH_SOURCE[0]}")/../../scripts/lib.sh"
