@@ -1,7 +1,8 @@
 # shellcheck shell=sh disable=SC1091
 # real-guest MODE MMU...: Debian's own kernel as a guest of Debian's own QEMU, with two vCPUs that verify memory all the
 # time (tests/real-guest/stress.c), while the host migrates it, takes memory from it by balloon, and swaps it out.
-# MODE is quick: boot and migration only; full; or stock: full, but for the module. Run by scripts/real-guest.
+# MODE is boot: that only, without and with the module; quick: boot and migrations; full; or stock: full, without the
+# module. Run by scripts/real-guest.
 . /kht/lib.sh
 . /kht/real-qemu.sh
 
@@ -13,7 +14,6 @@ BALLOON=48
 PAUSE=60
 [ "$mode" != quick ] || PAUSE=10
 
-now() { date +%s; }
 # took NAME: how long the step took, for the log
 took() {
 	kht_log "$MMU $1: $(($(now) - began)) s"
@@ -38,26 +38,29 @@ host_setup() {
 
 boots() {
 	start_qemu a "$(words)" || return 1
-	console_wait a 150 GUEST-UP || return 1
+	console_wait a 400 GUEST-UP || return 1
 	said a GUEST-UP
 	case "$(said a GUEST-UP)" in
 	*cpus=2*"mmu=$MMU_NAME"*) ;;
 	*) echo "the guest is not what was asked for: $(said a GUEST-UP)" && return 1 ;;
 	esac
-	console_wait a 60 STRESS-BEGIN
+	console_wait a 180 STRESS-BEGIN
 }
 
 # stresses NAME BURSTS: the stressor of both vCPUs works and finds nothing wrong
 stresses() {
-	start=$(bursts "$1")
-	goal=$((${start:-0} + $2))
-	within 90 reached "$1" $goal || {
+	if ! works "$1" "$2"; then
 		whereabouts "$1"
 		echo "the stressor is stuck: $(said "$1" STRESS)"
 		return 1
-	}
+	fi
 	said "$1" STRESS
 	! complaints_of "$1"
+}
+works() {
+	within 180 reached "$1" 0 || return 1
+	goal=$(($(bursts "$1") + $2))
+	within 180 reached "$1" "$goal" && alive "$1"
 }
 reached() { [ "$(bursts "$1")" -ge "$2" ] 2>/dev/null || ! alive "$1"; }
 
@@ -74,11 +77,12 @@ migrates() {
 	qmp "$1" migrate-set-parameters '{"max-bandwidth":1000000000,"downtime-limit":2000}' || return 1
 	lpid=$(lpid_of "$1")
 	before=$(broadcasts "$1")
-	saved=$(counter "$1" tlb_broadcasts_saved)
 	batches=$(counter "$1" tlb_batches)
 	bind "$1" || return 1
 	qmp "$1" migrate "{\"uri\":\"unix:/tmp/$2/migration\"}" || return 1
-	within 120 migration_over "$1"
+	# On a machine too slow for its dirty pages, the guest stops for longer.
+	within 60 migration_over "$1" || qmp "$1" migrate-set-parameters '{"downtime-limit":600000}' || return 1
+	within 600 migration_over "$1"
 	after=$(broadcasts "$1")
 	qmp "$1" query-migrate || return 1
 	echo "$ANSWER"
@@ -88,10 +92,9 @@ migrates() {
 	figures="$copied pages copied, dirty pages harvested $syncs times in $(answer total-time) ms, then stopped"
 	figures="$figures for $(answer downtime) ms; of LPID $lpid broadcasts $((after - before))"
 	harvest_broadcasts=$((after - before))
-	saved=$(($(counter "$1" tlb_broadcasts_saved) - saved))
 	batches=$(($(counter "$1" tlb_batches) - batches))
-	! module_loaded || figures="$figures, tlb_batches $batches, tlb_broadcasts_saved $saved"
-	if ! within 30 is_running "$2"; then
+	! module_loaded || figures="$figures, tlb_batches $batches"
+	if ! within 120 is_running "$2"; then
 		echo "the destination does not run after the migration: $ANSWER"
 		return 1
 	fi
@@ -105,7 +108,7 @@ balloon_is() { qmp "$1" query-balloon && [ "$(answer actual)" = $(($2 << 20)) ];
 # balloon_to NAME MIB
 balloon_to() {
 	qmp "$1" balloon "{\"value\":$(($2 << 20))}" || return 1
-	within 90 balloon_is "$1" "$2" && stresses "$1" 100 && return 0
+	within 300 balloon_is "$1" "$2" && stresses "$1" 100 && return 0
 	echo "the guest's balloon does not reach $2 MiB: $ANSWER"
 	return 1
 }
@@ -158,7 +161,7 @@ swapped_while_running() {
 # powers_off NAME: the stressor verifies everything, the guest ends and so does its QEMU
 powers_off() {
 	echo end 1<>"/tmp/$1/console.in"
-	console_wait "$1" 90 GUEST-DONE || return 1
+	console_wait "$1" 300 GUEST-DONE || return 1
 	said "$1" STRESS-END
 	! complaints_of "$1" || return 1
 	if [ "$(said "$1" GUEST-DONE)" != 'GUEST-DONE 0' ]; then
@@ -168,29 +171,39 @@ powers_off() {
 	ends "$1"
 }
 
-# few_broadcasts TEST STOCK: the harvest made a tenth of what stock does, at most
-few_broadcasts() {
-	if [ $((with_module * 10)) -le "$2" ]; then
-		kht_pass "real-guest-$MMU-$1: broadcasts $with_module, stock $2"
+# harvests_in_batches: the last migration made far fewer broadcasts than it had pages to write-protect. That the kernel's
+# own code fails this is checked too, so that it cannot pass by itself.
+harvests_in_batches() {
+	echo "broadcasts $harvest_broadcasts for $copied pages copied"
+	[ $((harvest_broadcasts * 4)) -le "$copied" ]
+}
+
+# checks_broadcasts NAME: of the last migration, by the module or by the kernel's own code
+checks_broadcasts() {
+	if module_loaded; then
+		kht_check "$1" harvests_in_batches
+	elif harvests_in_batches; then
+		kht_fail "$1" "a stock kernel looks as if it had batched: broadcasts $harvest_broadcasts for $copied pages"
 	else
-		kht_fail "real-guest-$MMU-$1" "broadcasts $with_module, stock $2"
+		kht_pass "$1"
 	fi
 }
 
 # The module goes and comes back beside the guest, which migrates with the stock kernel meanwhile.
-more_cases() {
+migrates_without() {
 	[ "$mode" = stock ] || module_unload
-	kht_check "real-guest-$MMU-migrates-with-stock" migrates b c || return
+	kht_check "$prefix-migrates-with-stock" migrates b c || return
 	took "migration with the stock kernel, $figures"
-	if [ "$mode" != stock ]; then
-		few_broadcasts harvests-less-than-stock "$harvest_broadcasts"
-		module_load || return
-	fi
-	kht_check "real-guest-$MMU-balloons" balloons c || return
+	checks_broadcasts "$prefix-stock-broadcasts-each-page"
+	[ "$mode" = stock ] || module_load
+}
+
+loses_memory() {
+	kht_check "$prefix-balloons" balloons c || return
 	took "balloon, $figures"
-	kht_check "real-guest-$MMU-is-swapped-while-paused" swapped_while_paused c || return
+	kht_check "$prefix-is-swapped-while-paused" swapped_while_paused c || return
 	took "pause, $figures"
-	kht_check "real-guest-$MMU-is-swapped-while-running" swapped_while_running c || return
+	kht_check "$prefix-is-swapped-while-running" swapped_while_running c || return
 	took "swap, $figures"
 }
 
@@ -200,36 +213,39 @@ real_guest() {
 	radix) MMU_NAME=Radix ;;
 	hash) MMU_NAME=Hash ;;
 	esac
+	prefix=real-guest-$MMU
+	module_loaded || prefix=real-guest-stock-$MMU
 	began=$(now)
-	kht_check "real-guest-$MMU-boots-with-two-vcpus" boots || return
+	kht_check "$prefix-boots-with-two-vcpus" boots || return
 	took boot
-	kht_check "real-guest-$MMU-verifies-its-memory" stresses a 200 || return
+	kht_check "$prefix-verifies-its-memory" stresses a 200 || return
 	took stress
-	kht_check "real-guest-$MMU-migrates" migrates a b || return
-	took "migration, $figures"
-	with_module=$harvest_broadcasts
-	[ "$mode" = stock ] || few_broadcasts harvests-in-batches "$saved"
-	guest=b
-	if [ "$mode" != quick ]; then
-		more_cases || return
-		guest=c
+	if [ "$mode" = boot ]; then
+		kht_check "$prefix-powers-off" powers_off a
+		return
 	fi
-	kht_check "real-guest-$MMU-powers-off" powers_off $guest
+	kht_check "$prefix-migrates" migrates a b || return
+	took "migration, $figures"
+	[ "$mode" = stock ] || checks_broadcasts "$prefix-harvests-in-batches"
+	migrates_without || return
+	[ "$mode" = quick ] || loses_memory || return
+	kht_check "$prefix-powers-off" powers_off c
 	took power-off
 }
 
-# After a case that failed.
-clean_up() {
-	for name in a b c; do
-		[ ! -f /tmp/$name/qemu.pid ] || ! alive $name || kill -9 "$(pid_of $name)"
+# real_guests MMU...: one after the other; QEMUs are left behind by a case that failed.
+real_guests() {
+	for mmu in "$@"; do
+		real_guest "$mmu"
+		for name in a b c; do
+			[ ! -f /tmp/$name/qemu.pid ] || ! alive $name || kill -9 "$(pid_of $name)"
+		done
+		[ "$mode" != full ] && [ "$mode" != quick ] || module_loaded || module_load
 	done
-	[ "$mode" = stock ] || module_loaded || module_load
 }
 
 host_setup
+[ "$mode" != boot ] || real_guests "$@"
 [ "$mode" = stock ] || kht_check module-loads module_load || kht_end
-for mmu in "$@"; do
-	real_guest "$mmu"
-	clean_up
-done
+real_guests "$@"
 kht_end

@@ -26,13 +26,13 @@ start_qemu() {
 	# shellcheck disable=SC2016 # for the inner shell
 	sh -c 'echo $$ >"$0/cgroup.procs" && exec "$@"' $CGROUP \
 		qemu-system-ppc64 -machine $PSERIES -accel kvm -cpu host -smp 2 -m $GUEST_MIB,slots=1,maxmem=2G -nodefaults -display none \
-		-kernel $IMAGES/vmlinux -initrd $IMAGES/initramfs -append "console=hvc0 quiet panic=-1 $words" \
+		-kernel $IMAGES/vmlinux -initrd $IMAGES/initramfs -append "console=hvc0 quiet panic=-1 sysrq_always_enabled $words" \
 		-chardev "pipe,id=console,path=$folder/console" -device spapr-vty,chardev=console \
 		-chardev "pipe,id=qmp,path=$folder/qmp" -mon chardev=qmp,mode=control \
 		-device virtio-balloon-pci -no-reboot "$@" >"$folder/qemu.log" 2>&1 &
 	echo $! >"$folder/qemu.pid"
 	# Before QEMU has opened its pipes what is written to them is lost.
-	within 30 greeted "$folder" && qmp "${folder##*/}" qmp_capabilities && return
+	within 120 greeted "$folder" && qmp "${folder##*/}" qmp_capabilities && return
 	echo "QEMU does not start: $(cat "$folder/qemu.log")"
 	return 1
 }
@@ -46,7 +46,7 @@ gone() { ! alive "$1"; }
 
 # ends NAME: its QEMU does so by itself, and well
 ends() {
-	if ! within 60 gone "$1"; then
+	if ! within 120 gone "$1"; then
 		echo "QEMU $1 does not end"
 		return 1
 	fi
@@ -55,14 +55,23 @@ ends() {
 	return 1
 }
 
-# within SECONDS COMMAND...: until COMMAND succeeds
+# now: in seconds. Not from date, since the vDSO may read ahead here (tests/real-guest/stress.c).
+now() { sed 's/\..*//' /proc/uptime; }
+
+# within SECONDS COMMAND...: until COMMAND succeeds, which may wait itself: only its own parameters are safe from it.
 within() {
-	deadline=$(($(date +%s) + $1))
+	seconds=$1
 	shift
-	until "$@"; do
-		[ "$(date +%s)" -lt "$deadline" ] || return 1
-		sleep 0.2
+	set -- $(($(now) + seconds)) "$@"
+	until but_first "$@"; do
+		[ "$(now)" -lt "$1" ] || return 1
+		sleep 1
 	done
+}
+
+but_first() {
+	shift
+	"$@"
 }
 
 answered() { grep -q "\"id\": $2[,}]" "/tmp/$1/qmp.log" || ! alive "$1"; }
@@ -72,7 +81,7 @@ answered() { grep -q "\"id\": $2[,}]" "/tmp/$1/qmp.log" || ! alive "$1"; }
 qmp() {
 	qmp_id=$((qmp_id + 1))
 	echo "{\"execute\":\"$2\",\"arguments\":${3:-{\}},\"id\":$qmp_id}" 1<>"/tmp/$1/qmp.in"
-	within 60 answered "$1" $qmp_id
+	within 120 answered "$1" $qmp_id
 	ANSWER=$(grep "\"id\": ${qmp_id}[,}]" "/tmp/$1/qmp.log")
 	case $ANSWER in *'"return"'*) return 0 ;; esac
 	echo "$2: ${ANSWER:-QEMU gave no answer: $(tail -n 1 "/tmp/$1/qemu.log")}"
@@ -106,7 +115,26 @@ whereabouts() {
 		(cd "$(kvm_folder "$1")" && grep -r . vcpu*/timings vcpu*/sum_exits vcpu*/ceded* sum_exits dec_exits signal_exits ext_intr_exits 2>/dev/null)
 		sleep 2
 	done
+	echo "what the guest's kernel says:"
+	# Ctrl-O on this console is SysRq: all messages, blocked tasks, timers, all tasks, CPUs.
+	for key in 9 w q t l; do
+		printf '\017%s' $key 1<>"/tmp/$1/console.in"
+		within 15 says "$1" "$(sysrq_answer $key)"
+		sleep 1
+	done
+	grep -av '^STRESS' "/tmp/$1/console.log"
 	tail -n 4 "/tmp/$1/console.log" "/tmp/$1/qemu.log"
+}
+
+# sysrq_answer KEY: what it begins with
+sysrq_answer() {
+	case $1 in
+	9) echo 'Loglevel set to 9' ;;
+	w) echo 'Show Blocked State' ;;
+	q) echo 'Show clockevent devices' ;;
+	t) echo 'Show State' ;;
+	l) echo 'Show backtrace' ;;
+	esac
 }
 
 # What guest NAME complained about, on this side of a migration.
