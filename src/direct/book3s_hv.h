@@ -9,9 +9,9 @@
 #include "direct.h"
 
 /*
- * Invariant 4, the entering side. With nothing owed this writes the thread's mark and nothing else. A vCPU about which
- * anything is new goes the long way, and so does one that runs a nested guest
- * (kht_direct_run_nested()), and everything while nobody is attached.
+ * Invariant 4, the entering side. With nothing owed this writes the thread's mark and nothing
+ * else. A vCPU about which anything is new goes the long way, and so does one that runs a nested
+ * guest (kht_direct_run_nested()), and everything while nobody is attached.
  *
  * Before the kernel tells RCU that this CPU is in a guest: afterwards a grace period may
  * end while we use what it protects. From here on to kht_direct_exit() preemption is
