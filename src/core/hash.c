@@ -51,7 +51,10 @@ enum kht_reach kht_global_invalidates(const struct kht_ledger *l, const struct k
 	return KHT_EVERYWHERE;
 }
 
-/* Is all up to @upto a mere debt? */
+/*
+ * Is all up to @upto, which has been published, a mere debt? Invariant 4: who comes after this look
+ * has read the new generation; kht_others_behind() has the fence, kht_mark() its partner.
+ */
 static bool nowhere_else(struct kht_ledger *l, const struct kht_thread *threads, unsigned int self,
 			 u64 upto)
 {
@@ -85,8 +88,9 @@ bool kht_reach_only(struct kht_ledger *l, const struct kht_thread *threads, unsi
 }
 
 /*
- * The same for many HPTEs, none of which is valid any more: the caller has absorbed them
- * (kht_absorb_page()), and one look is for all of them.
+ * The same for many HPTEs, none of which is valid any more (invariant 2): the caller has absorbed
+ * them (kht_absorb_page()), and one look is for all of them. On false they stay recorded and
+ * uncovered, and the caller broadcasts (invariant 7).
  */
 bool kht_reach_absorbed(struct kht_ledger *l, const struct kht_thread *threads, unsigned int self)
 {
