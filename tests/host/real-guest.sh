@@ -1,8 +1,8 @@
 # shellcheck shell=sh disable=SC1091
 # real-guest MODE MMU...: Debian's own kernel as a guest of Debian's own QEMU, with two vCPUs that verify memory all the
 # time (tests/real-guest/stress.c), while the host migrates it, takes memory from it by balloon, and swaps it out.
-# MODE is boot: that only, without and with the module; quick: boot and migrations; full; stock: full, without the
-# module; or there-and-back: many migrations with the module. Run by scripts/real-guest.
+# MODE is boot: that only, without and with the module; quick: boot and migrations; full; or stock: full, without the
+# module. Run by scripts/real-guest.
 . /kht/lib.sh
 . /kht/real-qemu.sh
 
@@ -12,7 +12,6 @@ STRESS_MIB=96
 RATE=100
 BALLOON=48
 PAUSE=60
-MIGRATIONS=6
 [ "$mode" != quick ] || PAUSE=10
 
 # took NAME: how long the step took, for the log
@@ -187,17 +186,6 @@ migrates_without() {
 	[ "$mode" = stock ] || module_load
 }
 
-# A guest that goes to and fro until it has lost something, or MIGRATIONS times.
-migrates_often() {
-	set -- a b
-	for turn in $(seq $MIGRATIONS); do
-		kht_check "$prefix-migrates-$turn" migrates "$1" "$2" || return
-		took "migration $turn, $figures"
-		set -- "$2" "$1"
-	done
-	kht_check "$prefix-powers-off" powers_off "$1"
-}
-
 loses_memory() {
 	kht_check "$prefix-balloons" balloons c || return
 	took "balloon, $figures"
@@ -222,10 +210,6 @@ real_guest() {
 	took stress
 	if [ "$mode" = boot ]; then
 		kht_check "$prefix-powers-off" powers_off a
-		return
-	fi
-	if [ "$mode" = there-and-back ]; then
-		migrates_often
 		return
 	fi
 	kht_check "$prefix-migrates" migrates a b || return

@@ -166,6 +166,18 @@ inline commit(d)
 	gen[d] = gen[d] + staged[d]; staged[d] = 0; staged_full[d] = 0
 }
 
+/*
+ * OTHERS: any number of other cores, in whatever state. What they do changes nothing here but what a look finds: a
+ * thread writes its own mark and seen, no more. So they are what a look may find at any time, and what holds then
+ * for the threads of this core holds for those of each.
+ */
+inline others(result)
+{
+#ifdef OTHERS
+	if :: true :: result = true fi
+#endif
+}
+
 /* In one step: what the look finds of one thread says nothing about another. */
 inline behind(d, upto, result)
 {
@@ -202,7 +214,7 @@ inline credit(d, from, upto)
 /* kht_defer_page(), kht_defer_full(); the caller broadcasts when result is false. */
 inline defer(d, p, whole, upto, seen_somebody)
 {
-	d_step { behind(d, NEVER, seen_somebody) }
+	atomic { d_step { behind(d, NEVER, seen_somebody) } others(seen_somebody) }
 	if
 #ifndef NO_BROADCAST
 	:: seen_somebody
@@ -213,14 +225,17 @@ inline defer(d, p, whole, upto, seen_somebody)
 			commit(d);
 			upto = gen[d]
 		}
-		d_step {
+		atomic {
 #if defined(LOOK_BEFORE_RAISE) || defined(NO_BROADCAST)
 			seen_somebody = false;
 #else
-			behind(d, upto, seen_somebody);
+			d_step { behind(d, upto, seen_somebody) }
+			others(seen_somebody);
 #endif
-			if :: !seen_somebody -> cover(d, upto) :: else fi;
-			upto = 0
+			d_step {
+				if :: !seen_somebody -> cover(d, upto) :: else fi;
+				upto = 0
+			}
 		}
 #ifdef NO_BROADCAST
 	:: seen_somebody -> seen_somebody = false
@@ -235,7 +250,7 @@ inline kht_cover(d, from, upto, at, result)
 	if
 	:: from >= upto
 	:: from < upto ->
-		d_step { behind(d, upto, result) }
+		atomic { d_step { behind(d, upto, result) } others(result) }
 		if
 		:: !result
 #ifdef NO_BATCH_END
@@ -315,11 +330,10 @@ proctype Thread(byte me)
 	byte need;
 
 end:	atomic {
-		/* Domain 1 runs on one thread only: it is there to be another LPID. */
 #ifdef ONE_DOMAIN
 		d = 0;
 #else
-		if :: d = 0 :: me == 0 -> d = 1 fi;
+		if :: d = 0 :: d = 1 fi;
 #endif
 #ifdef NO_ENTRY_FENCE
 		d_step { owed(me, d, upto, need, set) }
