@@ -1,6 +1,7 @@
 # shellcheck shell=sh disable=SC1091
-# real-guest MODE MMU...: Debian's own kernel as a guest of Debian's own QEMU, with two vCPUs that verify memory all the
-# time (tests/real-guest/stress.c), while the host migrates it, takes memory from it by balloon, and swaps it out.
+# real-guest MODE MMU...: Debian's own kernel as a guest of Debian's own QEMU, with two vCPUs that verify memory, once with
+# memtester and then all the time (tests/real-guest/stress.c), while the host migrates it, takes memory from it by
+# balloon, and swaps it out.
 # MODE is boot: that only, without and with the module; quick: boot and migrations; full; or stock: full, without the
 # module. Run by scripts/real-guest.
 . /kht/lib.sh
@@ -8,6 +9,7 @@
 
 mode=$1
 shift
+MEMTESTER=1M
 STRESS_MIB=96
 RATE=100
 BALLOON=48
@@ -37,14 +39,17 @@ host_setup() {
 }
 
 boots() {
-	start_qemu a "$(words)" || return 1
+	start_qemu a "$(words) guest.memtester=$MEMTESTER" || return 1
 	console_wait a 400 GUEST-UP || return 1
 	said a GUEST-UP
 	case "$(said a GUEST-UP)" in
 	*cpus=2*"mmu=$MMU_NAME"*) ;;
 	*) echo "the guest is not what was asked for: $(said a GUEST-UP)" && return 1 ;;
 	esac
-	console_wait a 180 STRESS-BEGIN
+	console_wait a 400 STRESS-BEGIN || return 1
+	[ "$(said a GUEST-MEMTESTER)" = 'GUEST-MEMTESTER 0' ] && return
+	echo "memtester ended with $(said a GUEST-MEMTESTER)"
+	return 1
 }
 
 # stresses NAME BURSTS: the stressor of both vCPUs works and finds nothing wrong

@@ -156,9 +156,9 @@ bind() {
 counter() { cat "$(kvm_folder "$1")/$2" 2>/dev/null || echo 0; }
 
 # The kernel's own counts, as in tests/vmm/counts.c. Hash guests' tlbie are not traced, but in a stock kernel each
-# call of kvmppc_invalidate_hpte() is a broadcast.
+# call of kvmppc_invalidate_hpte() is a broadcast. Behind the entry, as there.
 count_events() {
-	for probe in 'p:kht/lpid mmu_partition_table_set_entry lpid=%gpr3' 'p:kht/hpte kvmppc_invalidate_hpte'; do
+	for probe in 'p:kht/lpid mmu_partition_table_set_entry+16 lpid=%gpr3' 'p:kht/hpte kvmppc_invalidate_hpte+16'; do
 		echo "$probe" >>$TRACEFS/kprobe_events
 	done
 	echo 'hist:keys=lpid,local,prs' >$TRACEFS/events/powerpc/tlbie/trigger

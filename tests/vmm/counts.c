@@ -28,7 +28,8 @@
 /*
  * Past the two instructions that set the TOC pointer and the two that call ftrace: a trap. A probe at the
  * entry goes through ftrace and restores r13, the CPU's PACA: on a preemptible kernel (7.2) a task that
- * has been moved meanwhile goes on with another CPU's. The arguments are still where they were.
+ * has been moved meanwhile goes on with another CPU's; so does an optimized trap, which tests/host/init forbids
+ * there. The arguments are still where they were.
  */
 #define BEHIND_ENTRY	"+16"
 #define MAX_LPID	4096
