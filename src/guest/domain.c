@@ -386,31 +386,21 @@ void kht_domains_open(void)
 	mutex_unlock(&domain_mutex);
 }
 
-static bool gone(struct kht_domain *d)
-{
-	struct kht_domain *i;
-	bool found = false;
-
-	mutex_lock(&domain_mutex);
-	list_for_each_entry(i, &domains, node)
-		found |= i == d;
-	mutex_unlock(&domain_mutex);
-	return !found;
-}
-
 /*
  * Lets go of one domain. Its files must not outlive us, but belong to a
  * directory that KVM removes when the guest dies: with a reference to the guest
  * we can remove them; without one the guest is dying, and its destroy_vm will
- * come by.
+ * come by. No lock while it is waited for: d may be freed meanwhile, and nobody is published
+ * in its place, since nothing is open.
  */
 static void dismiss(struct kht_domain *d)
 {
 	struct kvm *kvm = d->kvm;
+	u32 lpid = d->lpid;
 
 	if (!kvm_get_kvm_safe(kvm)) {
 		mutex_unlock(&domain_mutex);
-		wait_event(domain_gone, gone(d));
+		wait_event(domain_gone, rcu_access_pointer(kht_domain_table[lpid]) != d);
 		mutex_lock(&domain_mutex);
 		return;
 	}

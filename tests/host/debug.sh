@@ -62,9 +62,20 @@ hash() {
 	run "$tag" churn --mmu hash --variant vcpus --vcpus 2 --seconds 2
 }
 
+# The bench's probe of single calls (tests/vmm/counts.c) is met by a CPU that is dying, which RCU no longer watches.
+SINGLE_CALLS=/sys/kernel/tracing/events/kht/call_one/trigger
+offline_and_online_unprobed() {
+	probe=$(grep '^hist:' $SINGLE_CALLS)
+	echo "!${probe%% \[*}" >$SINGLE_CALLS
+	offline_and_online
+	unprobed_rc=$?
+	echo "${probe%% \[*}" >$SINGLE_CALLS
+	return $unprobed_rc
+}
+
 # Ends without the module.
 switching() {
-	under_churn cpu-offline-and-online-loses-nothing 2 offline_and_online
+	under_churn cpu-offline-and-online-loses-nothing 2 offline_and_online_unprobed
 	[ "$tag" != stock ] || return
 	under_churn switching-off-and-on-loses-nothing 2 on_and_off
 	under_churn switching-beside-a-hash-guest-loses-nothing 1 hash_on_and_off hash

@@ -29,6 +29,7 @@ extern const char fuzz_vectors[], fuzz_vectors_end[], fuzz_program[], fuzz_progr
 #define LONGEST_NS	(3 * 1000000000ULL)
 #define H_FUNCTION	(-2LL)
 #define H_CEDE		0xe0	/* would wait for an interrupt, forever */
+#define H_RPT_INVALIDATE 0x448
 #define LAST_PAPR	0x600
 #define H_AVPN		(1ULL << 31)
 #define H_ANDCOND	(1ULL << 30)
@@ -111,7 +112,7 @@ static u64 operand(void)
 static u64 hcall_number(void)
 {
 	static const u64 chosen[] = {
-		H_REMOVE, H_ENTER, 0xc, 0x10, 0x14, H_PROTECT, H_BULK_REMOVE, 0x448, 0x37c,
+		H_REMOVE, H_ENTER, 0xc, 0x10, 0x14, H_PROTECT, H_BULK_REMOVE, H_RPT_INVALIDATE, 0x37c,
 		0xf800, 0xf804, 0xf808, 0xf80c,
 	};
 	u64 nr;
@@ -141,6 +142,18 @@ static void plausible(u64 *regs)
 			  hpte_index(page, random_below(HPTES_PER_GROUP));
 		regs[i + 1] = hpte_v(page);
 	}
+}
+
+/*
+ * A stock kernel (5.14 to 7.2, do_h_rpt_invalidate_prt()) steps from start to end in pages. Where end lies in the last
+ * page before 2^64 the step wraps, and a CPU of the host makes 2^48 tlbie of 64K pages, without an end or a schedule().
+ */
+static void spare_the_kernel(u64 *regs)
+{
+	u64 start = regs[5], *end = &regs[6];
+
+	if (regs[0] == H_RPT_INVALIDATE && !(start == 0 && *end == ~0ULL))
+		*end &= ~(1ULL << 63);
 }
 
 static u64 random_word(void)
@@ -175,6 +188,7 @@ static void choose(struct vcpu *vcpu)
 		a->regs[0] = hcall_number();
 		if (opt.hash && random_below(2))
 			plausible(a->regs);
+		spare_the_kernel(a->regs);
 	}
 }
 

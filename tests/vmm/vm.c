@@ -163,11 +163,22 @@ static int open_debugfs(int vm_fd)
 	return must(open(path, O_PATH | O_DIRECTORY | O_CLOEXEC), path);
 }
 
+/* A signal interrupts it: it has to take every lock of the address space (mm_take_all_locks()). */
+static int create_vm(void)
+{
+	int fd;
+
+	do
+		fd = ioctl(kvm, KVM_CREATE_VM, VM_PPC_HV);
+	while (fd < 0 && errno == EINTR);
+	return must(fd, "KVM_CREATE_VM of an HV guest");
+}
+
 void vm_create(struct vm *vm, u64 nvcpus, void *data, u64 pages)
 {
 	memset(vm, 0, sizeof(*vm));
 	wait_for_directory();
-	vm->fd = must(ioctl(kvm, KVM_CREATE_VM, VM_PPC_HV), "KVM_CREATE_VM of an HV guest");
+	vm->fd = create_vm();
 	vm->lpid = counts_newest_lpid();
 	vm->debugfs = open_debugfs(vm->fd);
 	vm->data = data;
