@@ -1,8 +1,8 @@
 # shellcheck shell=sh disable=SC1091,SC2034
 # hostile.sh [quick|full] [CONDITION...]: hostile and unlucky conditions, all of them or those named; guests lose
-# nothing, the module comes and goes, the kernel has no complaint. quick takes about four minutes. What needs failures
-# on demand (allocations, attach) needs a module built with DEBUG_MUTANT=faults. kht.seed=N on the kernel's command
-# line chooses another course of events.
+# nothing, the module comes and goes, the kernel has no complaint. full takes half an
+# hour on 6.12 or 7.2 beside another boot. What needs failures on demand (allocations, attach) needs a module built with
+# DEBUG_MUTANT=faults. kht.seed=N on the kernel's command line chooses another course of events.
 MODE=${1:-quick}
 [ $# -eq 0 ] || shift
 . /kht/lib.sh

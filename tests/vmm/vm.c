@@ -23,6 +23,7 @@
 #define LPCR_ILE	(1ULL << 25)
 #define PATB_GR		(1ULL << 63)	/* a process table of radix trees */
 #define PATIENCE_NS	(60ULL * 1000000000)
+#define STOPPED_NS	(10ULL * 1000000000)
 
 u64 page_size;
 int ncpus;
@@ -386,12 +387,17 @@ u64 pass_now(struct vcpu *vcpu)
 	return pass;
 }
 
+/* A long gap is no waiting: this process was stopped, its vCPUs too. */
 void pass_wait(struct vcpu *vcpu, u64 pass)
 {
-	u64 deadline = now_ns() + PATIENCE_NS;
+	u64 last = now_ns(), now, waited = 0;
 
 	while (pass_now(vcpu) < pass) {
-		if (now_ns() > deadline)
+		now = now_ns();
+		if (now - last < STOPPED_NS)
+			waited += now - last;
+		last = now;
+		if (waited > PATIENCE_NS)
 			die("vCPU %llu made no progress for a minute.", vcpu->id);
 		sched_yield();
 	}
