@@ -175,6 +175,8 @@ inline others(result)
 {
 #ifdef OTHERS
 	if :: true :: result = true fi
+#else
+	skip
 #endif
 }
 
