@@ -145,8 +145,8 @@ static void plausible(u64 *regs)
 }
 
 /*
- * A stock kernel (5.14 to 7.2, do_h_rpt_invalidate_prt()) steps from start to end in pages. Where end lies in the last
- * page before 2^64 the step wraps, and a CPU of the host makes 2^48 tlbie of 64K pages, without an end or a schedule().
+ * A stock kernel (seen on 6.12: do_h_rpt_invalidate_prt()) steps from start to end in pages. Where end lies in the last
+ * page before 2^64 the step wraps, and a CPU of the host makes 2^48 tlbie of 64K pages, without a schedule().
  */
 static void spare_the_kernel(u64 *regs)
 {
