@@ -390,8 +390,9 @@ void kht_domains_open(void)
  * Lets go of one domain. Its files must not outlive us, but belong to a
  * directory that KVM removes when the guest dies: with a reference to the guest
  * we can remove them; without one the guest is dying, and its destroy_vm will
- * come by. No lock while it is waited for: d may be freed meanwhile, and nobody is published
- * in its place, since nothing is open.
+ * come by. It is waited for without a lock (partner: unpublish() and the wake-up after it in
+ * kht_on_vm_destroy()) and without a look at d, which may be freed meanwhile; nobody is
+ * published in its place, since nothing is open.
  */
 static void dismiss(struct kht_domain *d)
 {
