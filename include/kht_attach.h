@@ -30,21 +30,24 @@ void kht_need_nested(void);
 /* The parameter hpt_local has changed: hooks follow it. May sleep. */
 void kht_apply_hpt_local(void);
 
-/* src/attach/hooks.c: early-return hooks */
+#define KHT_WHY	128	/* bytes: a sentence for the admin, why something is off */
+
+/* src/attach/hooks.c: functions of the kernel whose work is done here, or announced */
 enum kht_hooks {
 	KHT_HOOKS_INVALIDATIONS,
 	KHT_HOOKS_RADIX_ONLY,		/* the same without those of hash guests */
 	KHT_HOOKS_NESTED,
+	KHT_HOOKS_CALLS,		/* what an L1 asks to be invalidated */
 	KHT_HOOKS_HCALLS,
 };
 
-int kht_attach_hooks(enum kht_hooks which, const char **failed);
+int kht_attach_hooks(enum kht_hooks which, char why[KHT_WHY]);
 void kht_detach_hooks(enum kht_hooks which);
 
 /* src/attach/direct.c: a kvm-hv that calls us; the other files turn to it by themselves */
 bool kht_direct_find(const char **why);		/* at the beginning of an attachment */
 bool kht_is_direct(void);
-int kht_direct_hooks(enum kht_hooks which, const char **failed);
+int kht_direct_hooks(enum kht_hooks which, char why[KHT_WHY]);
 void kht_direct_unhook(enum kht_hooks which);
 void kht_direct_entry(void);
 void kht_direct_no_entry(void);
@@ -71,12 +74,7 @@ int kht_attach_ops(void);
 void kht_detach_ops(void);
 void kht_wait_for_ops(void);
 
-/* For src/attach/calls.c: what kht_wait_for_ops() waits for. */
+/* For src/attach/direct.c: what kht_wait_for_ops() waits for. */
 extern struct srcu_struct kht_inside;
-
-/* src/attach/calls.c: batches of functions that are no member */
-int kht_attach_calls(const char **failed);
-void kht_detach_calls(void);
-int kht_calls_missed(void);
 
 #endif

@@ -116,6 +116,9 @@ enum kht_mutant {
 	KHT_MUT_LOCAL_ALWAYS,		/* 35: every hcall's flush is taken for H_LOCAL */
 	KHT_MUT_ONE_VCORE_BLIND,	/* 36: a guest of one vCPU leaves no debt elsewhere */
 	KHT_MUT_LOCAL_UNTRACKED,	/* 37: H_LOCAL is honoured, moves of vCPUs leave nothing */
+	/* Of batches and calls, in src/guest. */
+	KHT_MUT_CALL_LEFT_OPEN,		/* 38: an L1's call returns before what it has absorbed is flushed */
+	KHT_MUT_FAULT_BEFORE_FLUSH,	/* 39: others do not cover what an open batch has taken away */
 };
 
 #ifndef KHT_MUTANT

@@ -69,6 +69,7 @@ struct kht_direct {
 	void (*set_partition)(u32 lpid);
 	void (*free_tables)(u32 lpid);
 	void (*lpid_free)(u32 lpid);
+	void (*walk)(struct kvm_vcpu *vcpu);
 
 	/* Preemption stays off from begin to end. True: to be ended. */
 	bool (*quadrant_begin)(u32 lpid);

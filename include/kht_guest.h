@@ -113,6 +113,7 @@ static inline struct kht_domain *kht_domain_of(struct kvm *kvm)
  */
 void kht_on_guest_enter(void *unused, struct kvm_vcpu *vcpu);
 void kht_direct_enter(struct kvm_vcpu *vcpu);
+bool kht_in_quadrant(void);
 bool kht_quadrant_begin(u32 lpid);
 void kht_quadrant_end(void);
 
@@ -149,6 +150,15 @@ struct kht_domain *kht_batch_begin(struct kvm *kvm, bool shadows);
 void kht_batch_end(struct kht_domain *d);
 void kht_batch_cover(struct kht_domain *d);	/* of this domain alone, now; any context */
 bool kht_batching(struct kht_domain *d);
+
+/* src/guest/batch.c, around a batch; mmu_lock is not held */
+bool kht_hold_faults(struct kvm *kvm);
+void kht_release_faults(struct kvm *kvm, bool held);
+
+/* src/guest/batch.c, calls of an L1; preemption off */
+void kht_call_begin(struct kvm_vcpu *vcpu);	/* the vCPU is loaded here */
+void kht_call_end(struct kht_thread *t);	/* of this CPU, with a call */
+void kht_on_walk(struct kvm_vcpu *vcpu);	/* of the L1's table, for an L2 or the L1 itself */
 
 /*
  * src/guest/hash.c; preemption off, the HPTE locked by the caller. True: done, skip the
@@ -213,6 +223,8 @@ static __always_inline void kht_on_vcpu_put(struct kvm_vcpu *vcpu)
 
 	if (!kht_load(&t->guest))
 		return;
+	if (unlikely(t->call))
+		kht_call_end(t);
 	d = kht_domain_of(vcpu->kvm);
 	v = d ? d->vcpu[vcpu->vcpu_idx] : NULL;
 	if (unlikely(!v))

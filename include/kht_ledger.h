@@ -18,6 +18,7 @@
 struct kht_thread {
 	u64 guest;		/* key of the vCPU that has entered since it was loaded, or 0 */
 	u64 quadrant;		/* key of the LPID a quadrant access uses, or 0 */
+	void *call;		/* src/guest: whose flush is due at the next entry, or NULL */
 	u64 *replay;		/* scratch for kht_owed(): log_entries pages */
 } kht_aligned;
 
@@ -213,6 +214,14 @@ static inline bool kht_occupied(const struct kht_ledger *l, const struct kht_thr
 	return kht_behind(l, threads, ~0ULL);
 }
 
+/*
+ * Is something recorded, or staged by a batch, that may still be in use (invariant 7)? For a caller
+ * that holds the lock of the page tables, under which it was staged, and no other.
+ */
+static inline bool kht_uncovered(const struct kht_ledger *l)
+{
+	return kht_load(&l->staged) || kht_load(&l->covered) < kht_load(&l->gen);
+}
 
 void kht_covered(struct kht_ledger *l, u64 upto);		/* [lock] */
 void kht_credit(struct kht_ledger *l, u64 from, u64 upto);	/* [lock] */

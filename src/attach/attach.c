@@ -8,8 +8,8 @@
  *	4. entry tracepoint		marks are set from here on
  *	5. domains may be made
  *	6. kht_moving, kht_deferring	from here on decisions are ours
- *	7. when a guest may have guests	of its own: hooks for those, probes of
- *	   their L1's calls; kht_nesting
+ *	7. when a guest may have guests	of its own: hooks for those, and for
+ *	   what their L1 asks for; kht_nesting
  *	8. while hpt_local is set	hooks on hash guests' hcalls
  *
  * A kvm-hv.ko of the replacement flavour brings the means of 1, 3 (in part), 4, 7 and 8 itself
@@ -22,8 +22,8 @@
  *
  * Each step that fails undoes those before it, except steps 1, 7 and 8. Without the
  * hooks of 1 invalidations stay stock's and moves are still ours, without those on hash
- * guests only theirs do; without those of 7 nested guests stay stock's; without its
- * probes what an L1 invalidates goes one by one; without those of 8 what a hash guest
+ * guests only theirs do; without those of 7 nested guests stay stock's; without its hooks
+ * of calls what an L1 invalidates goes one by one; without those of 8 what a hash guest
  * removes itself is broadcast. A feature is on or off as a whole, and status says which and why.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
@@ -41,16 +41,16 @@
 
 static bool attached;
 static int hotplug_state;
-static char why_passive[128] = "not attached yet";
-static char why_no_defer[128];
-static char why_no_nested[128];
-static char why_no_calls[128];
-static char why_no_hash[128];
-static char why_no_hcalls[128];
+static char why_passive[KHT_WHY] = "not attached yet";
+static char why_no_defer[KHT_WHY];
+static char why_no_nested[KHT_WHY];
+static char why_no_calls[KHT_WHY];
+static char why_no_hash[KHT_WHY];
+static char why_no_hcalls[KHT_WHY];
 static DEFINE_MUTEX(later_mutex);	/* steps 7 and 8; kht_deferring against them */
 static bool nested_tried;		/* since we are attached */
 static bool hcalls_hooked;
-static char why_no_audit[128];
+static char why_no_audit[KHT_WHY];
 static const char *why_shim;		/* although kvm-hv is a replacement; or NULL */
 static struct kht_audit_calls audit_calls;
 
@@ -87,24 +87,24 @@ static void forget_marks(void)
 		kht_leave(&kht_threads[cpu].guest);
 }
 
-/* Writes why @feature is off to @why, or nothing when @rc is 0. */
-static bool feature(const char *name, char why[128], int rc, const char *failed)
+/* Is @name on? @why is empty then, or has been written where @rc comes from. */
+static bool feature(const char *name, char why[KHT_WHY], int rc)
 {
-	why[0] = 0;
-	if (!rc)
+	if (!rc) {
+		why[0] = 0;
 		return true;
-	snprintf(why, 128, "cannot hook %s (error %d)", failed, rc);
+	}
 	pr_warn("%s: off, %s\n", name, why);
 	return false;
 }
 
 /* A function that no kernel exports, or NULL and @why. */
-static void *find_function(const char *name, char why[128])
+static void *find_function(const char *name, char why[KHT_WHY])
 {
 	void *fn = (void *)kht_symbol(name);
 
 	if (!fn)
-		snprintf(why, 128, "this kernel has no %s()", name);
+		snprintf(why, KHT_WHY, "this kernel has no %s()", name);
 	return fn;
 }
 
@@ -117,67 +117,43 @@ static bool find_partition_setter(void)
 }
 
 /* With those of hash guests, or else without. */
-static int attach_invalidations(const char **failed)
+static int attach_invalidations(void)
 {
-	int rc;
+	int rc = -ENOENT;
 
-	if (find_partition_setter()) {
-		rc = kht_attach_hooks(KHT_HOOKS_INVALIDATIONS, failed);
-		if (feature("hash guests", why_no_hash, rc, *failed))
-			return 0;
-	} else {
-		pr_warn("hash guests: off, %s\n", why_no_hash);
-	}
-	return kht_attach_hooks(KHT_HOOKS_RADIX_ONLY, failed);
+	if (find_partition_setter())
+		rc = kht_attach_hooks(KHT_HOOKS_INVALIDATIONS, why_no_hash);
+	if (feature("hash guests", why_no_hash, rc))
+		return 0;
+	return kht_attach_hooks(KHT_HOOKS_RADIX_ONLY, why_no_defer);
 }
 
 static bool attach_hooks(void)
 {
-	const char *failed;
-	int rc = attach_invalidations(&failed);
+	bool on = feature("invalidations", why_no_defer, attach_invalidations());
 
-	snprintf(why_no_nested, sizeof(why_no_nested), "%s",
-		 rc ? "invalidations are off" : "no guest can have guests of its own yet");
-	snprintf(why_no_calls, sizeof(why_no_calls), "%s", why_no_nested);
-	return feature("invalidations", why_no_defer, rc, failed);
+	snprintf(why_no_nested, KHT_WHY, "%s",
+		 on ? "no guest can have guests of its own yet" : "invalidations are off");
+	snprintf(why_no_calls, KHT_WHY, "%s", why_no_nested);
+	return on;
 }
 
 static void detach_hooks(void)
 {
-	kht_detach_calls();
+	kht_detach_hooks(KHT_HOOKS_CALLS);
 	kht_detach_hooks(KHT_HOOKS_NESTED);
 	kht_detach_hooks(KHT_HOOKS_RADIX_ONLY);
 	kht_detach_hooks(KHT_HOOKS_INVALIDATIONS);
 }
 
-/*
- * A return probe goes through ftrace with all registers, the CPU's PACA (r13) among them: hooks.c
- * says why not with preemption. A replacement kvm-hv needs no probe.
- */
-static void attach_nested_calls(void)
-{
-	const char *failed;
-	int rc;
-
-	if (IS_ENABLED(CONFIG_PREEMPTION) && !kht_is_direct()) {
-		snprintf(why_no_calls, sizeof(why_no_calls),
-			 "a return probe is not safe on a preemptible kernel; a replacement kvm-hv needs none");
-		pr_info("nested calls: off, %s\n", why_no_calls);
-		return;
-	}
-	rc = kht_attach_calls(&failed);
-	feature("nested calls", why_no_calls, rc, failed);
-}
-
 /* litmus: adopt-nested */
 static void attach_nested(void)
 {
-	const char *failed;
-	int rc = kht_attach_hooks(KHT_HOOKS_NESTED, &failed);
+	int rc = kht_attach_hooks(KHT_HOOKS_NESTED, why_no_nested);
 
-	if (!feature("nested", why_no_nested, rc, failed))
+	if (!feature("nested", why_no_nested, rc))
 		return;
-	attach_nested_calls();
+	feature("nested calls", why_no_calls, kht_attach_hooks(KHT_HOOKS_CALLS, why_no_calls));
 	/* After the hooks; partner: mmu_lock, under which publish_existing() shows a domain made since. */
 	smp_store_release(&kht_nesting, true);
 }
@@ -198,8 +174,6 @@ void kht_need_nested(void)
 static void follow_hpt_local(void)
 {
 	bool want = READ_ONCE(kht_param_hpt_local) && READ_ONCE(kht_hashing);
-	const char *failed;
-	int rc;
 
 	if (want == hcalls_hooked)
 		return;
@@ -208,8 +182,8 @@ static void follow_hpt_local(void)
 		hcalls_hooked = false;
 		return;
 	}
-	rc = kht_attach_hooks(KHT_HOOKS_HCALLS, &failed);
-	hcalls_hooked = feature("hash hcalls", why_no_hcalls, rc, failed);
+	hcalls_hooked = feature("hash hcalls", why_no_hcalls,
+				kht_attach_hooks(KHT_HOOKS_HCALLS, why_no_hcalls));
 }
 
 void kht_apply_hpt_local(void)
@@ -361,5 +335,5 @@ void kht_attach_status(struct seq_file *m)
 	show(m, "hash guests", attached && kht_hashing, attached ? why_no_hash : why_passive);
 	show(m, "hash hcalls", attached && hcalls_hooked, why_hcalls_are_off());
 	show(m, "auditor", attached && !why_no_audit[0], attached ? why_no_audit : why_passive);
-	seq_printf(m, "nested calls missed: %d\ntlb_sets: %u\n", kht_calls_missed(), kht_tlb_sets());
+	seq_printf(m, "tlb_sets: %u\n", kht_tlb_sets());
 }

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The replacement flavour: a kvm-hv.ko of our own making calls kht_direct (include/kht_direct.h).
- * What ftrace, a tracepoint and return probes do for the shim are members of that
- * table here; the rest of kvmppc_hv_ops is wrapped as always (ops.c).
+ * What ftrace and a tracepoint do for the shim are members of that table here; the rest of kvmppc_hv_ops is wrapped as always (ops.c).
  */
 #include <linux/module.h>
 #include <linux/string.h>
@@ -47,6 +46,10 @@ static const struct kht_member nested_guests[] = {
 	MEMBER(update_rc, kht_on_update_rc),
 	MEMBER(free_tables, kht_on_free_tables),
 	MEMBER(lpid_free, kht_on_lpid_free),
+};
+
+static const struct kht_member calls[] = {
+	MEMBER(walk, kht_on_walk),
 	MEMBER(call_begin, begin_call),
 };
 
@@ -69,6 +72,7 @@ static const struct {
 	[KHT_HOOKS_INVALIDATIONS] = { invalidations, ARRAY_SIZE(invalidations) },
 	[KHT_HOOKS_RADIX_ONLY] = { invalidations, ARRAY_SIZE(invalidations) - HASH_MEMBERS },
 	[KHT_HOOKS_NESTED] = { nested_guests, ARRAY_SIZE(nested_guests) },
+	[KHT_HOOKS_CALLS] = { calls, ARRAY_SIZE(calls) },
 	[KHT_HOOKS_HCALLS] = { hcalls, ARRAY_SIZE(hcalls) },
 };
 
@@ -107,11 +111,12 @@ bool kht_is_direct(void)
 }
 
 /* As kht_attach_hooks() and kht_detach_hooks(). Nobody is on the way in any more on return. */
-int kht_direct_hooks(enum kht_hooks which, const char **failed)
+int kht_direct_hooks(enum kht_hooks which, char why[KHT_WHY])
 {
-	*failed = "kht_direct";
-	if (kht_fault_name(*failed))
+	if (kht_fault_name("kht_direct")) {
+		snprintf(why, KHT_WHY, "the replacement kvm-hv has no kht_direct");
 		return -ENOENT;
+	}
 	set_members(sets[which].members, sets[which].n, true);
 	return 0;
 }
@@ -126,11 +131,11 @@ static void wait_for_calls(void)
 /* litmus: detach-ops */
 void kht_direct_unhook(enum kht_hooks which)
 {
-	bool calls = which == KHT_HOOKS_NESTED && table->call_begin;
+	bool sleeps = which == KHT_HOOKS_CALLS && table->call_begin;
 
 	set_members(sets[which].members, sets[which].n, false);
 	synchronize_rcu();
-	if (calls)
+	if (sleeps)
 		wait_for_calls();
 }
 

@@ -1,23 +1,29 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Early-return hooks: all the work is done in the ftrace handler, which then
- * makes the traced function return at once, by setting the instruction pointer
- * to the caller's address. Without CONFIG_LIVEPATCH nothing would restore the
- * TOC pointer for a redirect to a function of ours.
+ * Hooks: all the work is done in the ftrace handler. Where nothing is left for the traced function
+ * to do, the handler lets ftrace go on at kht_early_return() in its place, with the result in r3.
+ * Not at the caller's address: a function_graph tracer or a return probe, whose handler may have run
+ * before this one, has then written down a return that never comes, and the next one meets the
+ * wrong entry (the host panics).
  *
- * Handlers run with preemption off (FTRACE_OPS_FL_RECURSION) and must not
- * sleep. IPMODIFY makes ftrace refuse a function that somebody else (a
- * livepatch) already redirects. PERMANENT makes it refuse to be switched off
- * (kernel.ftrace_enabled) while we rely on it.
+ * Handlers run with preemption off (FTRACE_OPS_FL_RECURSION) and must not sleep. IPMODIFY makes
+ * ftrace refuse a function that somebody else (a live patch) already redirects, and later a live
+ * patch of a function that is hooked here. PERMANENT makes it refuse to be switched off
+ * (kernel.ftrace_enabled) while the module relies on it.
  *
  * Never SAVE_REGS: then ftrace restores r13 too, the CPU's PACA, and on a kernel with
  * preemption a task that has moved to another CPU meanwhile goes on with the wrong one (the
  * quadrant access and the hcalls are preemptible). Without, a handler has r3 to r10, nip and link.
  */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
 #include <linux/ftrace.h>
+#include <linux/rcupdate.h>
+#include <linux/slab.h>
 #include <linux/string.h>
 #include "compat/ftrace.h"
 #include "kht_attach.h"
+#include "kht_faults.h"
 #include "kht_guest.h"
 #include "kht_power.h"
 
@@ -33,6 +39,9 @@ struct hook {
 	unsigned long entry;	/* global entry point of the function */
 };
 
+/* early_return.S */
+void kht_early_return(void);
+
 static quadrant_fn stock_quadrant;
 
 static bool on_flush_page(struct pt_regs *regs)
@@ -46,19 +55,32 @@ static bool on_flush_full(struct pt_regs *regs)
 }
 
 /*
- * The guard needs both ends of the function, so the handler calls it: ftrace
- * sees the recursion and lets it through to the original, which does not sleep
- * either (it disables preemption and page faults itself).
+ * The guard needs both ends of the function, so the handler calls it. It does not sleep
+ * either (it disables preemption and page faults itself). ftrace lets one level of recursion
+ * through, for an interrupt that comes before the context is known (TRACE_CTX_TRANSITION): so the
+ * handler meets its own call, and leaves that to the original.
  */
 static bool on_quadrant(struct pt_regs *regs)
 {
-	if (!kht_quadrant_begin(regs->gpr[3]))
+	if (kht_in_quadrant() || !kht_quadrant_begin(regs->gpr[3]))
 		return false;
 	regs->gpr[3] = stock_quadrant(regs->gpr[3], regs->gpr[4], regs->gpr[5],
 				      (void *)regs->gpr[6], (void *)regs->gpr[7],
 				      regs->gpr[8]);
 	kht_quadrant_end();
 	return true;
+}
+
+static bool on_call(struct pt_regs *regs)
+{
+	kht_call_begin((struct kvm_vcpu *)regs->gpr[3]);
+	return false;
+}
+
+static bool on_walk(struct pt_regs *regs)
+{
+	kht_on_walk((struct kvm_vcpu *)regs->gpr[3]);
+	return false;
 }
 
 static bool on_update_rc(struct pt_regs *regs)
@@ -135,6 +157,12 @@ static struct hook nested_guests[] = {
 	{ "kvmppc_free_lpid", on_lpid_free },
 };
 
+static struct hook nested_calls[] = {
+	{ "kvmhv_do_nested_tlbie", on_call },
+	{ "do_h_rpt_invalidate_pat", on_call },
+	{ "kvmppc_mmu_walk_radix_tree", on_walk },
+};
+
 static struct hook hcalls[] = {
 	{ "kvmppc_h_remove", on_h_remove },
 	{ "kvmppc_h_bulk_remove", on_h_bulk_remove },
@@ -143,20 +171,19 @@ static struct hook hcalls[] = {
 
 /*
  * One ops for all functions of a set: at each of them ftrace asks every ops of a
- * module in turn whether it is meant.
+ * module in turn whether it is meant. It is allocated, since it may have to outlive the module
+ * (abandon()).
  */
 static struct hook_set {
-	struct ftrace_ops ops;
 	struct hook *hooks;
 	unsigned int n;
-	bool registered;
+	struct ftrace_ops *ops;		/* NULL: not registered */
 } sets[] = {
-	[KHT_HOOKS_INVALIDATIONS] = { .hooks = invalidations, .n = ARRAY_SIZE(invalidations) },
-	[KHT_HOOKS_NESTED] = { .hooks = nested_guests, .n = ARRAY_SIZE(nested_guests) },
-	[KHT_HOOKS_RADIX_ONLY] = {
-		.hooks = invalidations, .n = ARRAY_SIZE(invalidations) - HASH_HOOKS,
-	},
-	[KHT_HOOKS_HCALLS] = { .hooks = hcalls, .n = ARRAY_SIZE(hcalls) },
+	[KHT_HOOKS_INVALIDATIONS] = { invalidations, ARRAY_SIZE(invalidations) },
+	[KHT_HOOKS_RADIX_ONLY] = { invalidations, ARRAY_SIZE(invalidations) - HASH_HOOKS },
+	[KHT_HOOKS_NESTED] = { nested_guests, ARRAY_SIZE(nested_guests) },
+	[KHT_HOOKS_CALLS] = { nested_calls, ARRAY_SIZE(nested_calls) },
+	[KHT_HOOKS_HCALLS] = { hcalls, ARRAY_SIZE(hcalls) },
 };
 
 /*
@@ -175,18 +202,117 @@ static const struct hook *hook_at(const struct hook_set *set, unsigned long ip)
 	return NULL;
 }
 
-/* FTRACE_OPS_FL_RECURSION also keeps what a handler calls from coming here again. */
 static void notrace callback(unsigned long ip, unsigned long parent_ip, struct ftrace_ops *ops,
 			     struct ftrace_regs *fregs)
 {
 	struct pt_regs *regs = &arch_ftrace_regs(fregs)->regs;
-	const struct hook *h = hook_at(container_of(ops, struct hook_set, ops), ip);
+	const struct hook *h = hook_at(ops->private, ip);
 
 	if (h && h->handler(regs))
-		ftrace_regs_set_instruction_pointer(fregs, regs->link);
+		ftrace_regs_set_instruction_pointer(fregs, (unsigned long)kht_early_return);
 }
 
-static int choose_functions(struct hook_set *set, const char **failed)
+#define REDIRECT	(FTRACE_OPS_FL_IPMODIFY | FTRACE_OPS_FL_PERMANENT)
+
+static struct ftrace_ops *new_ops(struct hook_set *set, ftrace_func_t func, unsigned long flags)
+{
+	struct ftrace_ops *ops = kzalloc(sizeof(*ops), GFP_KERNEL);
+
+	if (!ops)
+		return NULL;
+	ops->func = func;
+	ops->flags = flags | FTRACE_OPS_FL_RECURSION;
+	ops->private = set;
+	return ops;
+}
+
+static int add_function(struct ftrace_ops *ops, const struct hook *h)
+{
+	return ftrace_set_filter(ops, (unsigned char *)h->name, strlen(h->name), 0);
+}
+
+static void free_ops(struct ftrace_ops *ops)
+{
+	ftrace_free_filter(ops);
+	kfree(ops);
+}
+
+/*
+ * ftrace has switched itself off after a fault of its own (ftrace_bug(), -ENODEV), and @ops stays on
+ * its list, at every hooked function. STUB makes it pass over @ops, whose memory is given up. A handler
+ * runs with preemption off; a task that is preempted in kht_early_return() gives up the CPU or
+ * returns before synchronize_rcu_tasks() does.
+ * litmus: detach-ops
+ */
+static void abandon(struct ftrace_ops *ops, int rc)
+{
+	pr_err("ftrace cannot remove hooks (error %d); they do nothing any more\n", rc);
+	WRITE_ONCE(ops->flags, ops->flags | FTRACE_OPS_FL_STUB);
+	synchronize_rcu();
+	synchronize_rcu_tasks();
+}
+
+static void unregister(struct ftrace_ops *ops)
+{
+	int rc = kht_fault_name("unregister_ftrace_function") ? -ENODEV :
+		 unregister_ftrace_function(ops);
+
+	if (rc)
+		abandon(ops, rc);
+	else
+		free_ops(ops);
+}
+
+static void notrace nothing(unsigned long ip, unsigned long parent_ip, struct ftrace_ops *ops,
+			    struct ftrace_regs *fregs)
+{
+}
+
+/* Can @h alone be hooked, with these @flags? 0 or the error. Changes nothing. */
+static int try_function(const struct hook *h, unsigned long flags)
+{
+	struct ftrace_ops *ops = new_ops(NULL, nothing, flags);
+	int rc;
+
+	if (!ops)
+		return -ENOMEM;
+	rc = add_function(ops, h);
+	if (!rc)
+		rc = register_ftrace_function(ops);
+	if (rc)
+		free_ops(ops);
+	else
+		unregister(ops);
+	return rc;
+}
+
+/* ftrace has one error for a function that is redirected and for being switched off. */
+static void say_who_is_busy(const struct hook_set *set, char why[KHT_WHY])
+{
+	unsigned int i;
+
+	if (try_function(&set->hooks[0], FTRACE_OPS_FL_PERMANENT) == -EBUSY) {
+		snprintf(why, KHT_WHY, "ftrace is switched off: kernel.ftrace_enabled is 0");
+		return;
+	}
+	for (i = 0; i < set->n; i++)
+		if (try_function(&set->hooks[i], REDIRECT) == -EBUSY)
+			break;
+	snprintf(why, KHT_WHY, "%s() is redirected by somebody else, for example a livepatch",
+		 i < set->n ? set->hooks[i].name : "one of the functions");
+}
+
+static void say_why(const struct hook_set *set, int rc, char why[KHT_WHY])
+{
+	if (rc == -EBUSY)
+		say_who_is_busy(set, why);
+	else if (rc == -ENODEV)
+		snprintf(why, KHT_WHY, "ftrace has switched itself off after a fault, see the kernel's log");
+	else
+		snprintf(why, KHT_WHY, "ftrace refuses its functions (error %d)", rc);
+}
+
+static int choose_functions(struct hook_set *set, struct ftrace_ops *ops, char why[KHT_WHY])
 {
 	unsigned int i;
 	int rc;
@@ -194,58 +320,67 @@ static int choose_functions(struct hook_set *set, const char **failed)
 	for (i = 0; i < set->n; i++) {
 		struct hook *h = &set->hooks[i];
 
-		*failed = h->name;
 		h->entry = kht_symbol(h->name);
-		if (!h->entry)
+		if (!h->entry) {
+			snprintf(why, KHT_WHY, "this kernel has no %s()", h->name);
 			return -ENOENT;
-		rc = ftrace_set_filter(&set->ops, (unsigned char *)h->name, strlen(h->name), !i);
-		if (rc)
+		}
+		rc = add_function(ops, h);
+		if (rc) {
+			snprintf(why, KHT_WHY, "%s() cannot be traced (error %d)", h->name, rc);
 			return rc;
+		}
 	}
 	stock_quadrant = (quadrant_fn)kht_symbol(QUADRANT);
-	*failed = "the functions, one of which a livepatch may hold";
 	return 0;
 }
 
-/*
- * All of a set or none. On failure *failed names the function that could not be hooked.
- * ftrace_free_filter() leaves stale pointers behind: ops starts afresh each time.
- */
-int kht_attach_hooks(enum kht_hooks which, const char **failed)
+static int register_hooks(struct hook_set *set, struct ftrace_ops *ops, char why[KHT_WHY])
 {
-	struct hook_set *set = &sets[which];
-	int rc;
+	int rc = choose_functions(set, ops, why);
 
-	if (kht_is_direct())
-		return kht_direct_hooks(which, failed);
-	/* There ftrace takes a changed nip for a livepatch, which returns, and its stack grows with each of ours. */
-	*failed = "functions of a kernel built for livepatching";
-	if (IS_ENABLED(CONFIG_LIVEPATCH))
-		return -EOPNOTSUPP;
-	set->ops = (struct ftrace_ops){
-		.func = callback,
-		.flags = FTRACE_OPS_FL_IPMODIFY | FTRACE_OPS_FL_RECURSION |
-			 FTRACE_OPS_FL_PERMANENT,
-	};
-	rc = choose_functions(set, failed);
-	if (!rc)
-		rc = register_ftrace_function(&set->ops);
 	if (rc)
-		ftrace_free_filter(&set->ops);
-	set->registered = !rc;
+		return rc;
+	rc = register_ftrace_function(ops);
+	if (rc)
+		say_why(set, rc, why);
 	return rc;
 }
 
-/* Also waits until no handler runs any more (unregister_ftrace_function()). */
+/*
+ * All of a set or none. On failure @why is a sentence for the admin.
+ * ftrace_free_filter() leaves stale pointers behind: ops is a new one each time.
+ */
+int kht_attach_hooks(enum kht_hooks which, char why[KHT_WHY])
+{
+	struct hook_set *set = &sets[which];
+	struct ftrace_ops *ops;
+	int rc;
+
+	if (kht_is_direct())
+		return kht_direct_hooks(which, why);
+	ops = new_ops(set, callback, REDIRECT);
+	if (!ops) {
+		snprintf(why, KHT_WHY, "there is no memory for its hooks");
+		return -ENOMEM;
+	}
+	rc = register_hooks(set, ops, why);
+	if (rc)
+		free_ops(ops);
+	else
+		set->ops = ops;
+	return rc;
+}
+
+/* Also waits until no handler runs any more, nor a task in kht_early_return(). */
 void kht_detach_hooks(enum kht_hooks which)
 {
 	struct hook_set *set = &sets[which];
 
 	if (kht_is_direct())
 		return kht_direct_unhook(which);
-	if (!set->registered)
+	if (!set->ops)
 		return;
-	unregister_ftrace_function(&set->ops);
-	ftrace_free_filter(&set->ops);
-	set->registered = false;
+	unregister(set->ops);
+	set->ops = NULL;
 }

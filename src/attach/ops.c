@@ -104,7 +104,10 @@ static void our_commit_memory_region(struct kvm *kvm, struct kvm_memory_slot *ol
 				     const struct kvm_memory_slot *new,
 				     enum kvm_mr_change change)
 {
+	bool held = kht_hold_faults(kvm);
+
 	BATCH(kvm, false, stock.commit_memory_region(kvm, old, new, change));
+	kht_release_faults(kvm, held);
 }
 
 static bool our_unmap_gfn_range(struct kvm *kvm, struct kvm_gfn_range *range)

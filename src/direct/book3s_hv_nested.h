@@ -45,6 +45,14 @@ static inline int kht_direct_run_nested(struct kvm_vcpu *vcpu, u64 time_limit, u
 	return kvmhv_run_single_vcpu(vcpu, time_limit, lpcr);
 }
 
+static inline int kht_direct_walk(struct kvm_vcpu *vcpu, gva_t eaddr, struct kvmppc_pte *gpte,
+				  u64 root, u64 *pte_ret)
+{
+	kht_direct_tell(walk, vcpu);
+	return kvmppc_mmu_walk_radix_tree(vcpu, eaddr, gpte, root, pte_ret);
+}
+
+#define kvmppc_mmu_walk_radix_tree(...)		kht_direct_walk(__VA_ARGS__)
 #define kvmhv_run_single_vcpu(...)		kht_direct_run_nested(__VA_ARGS__)
 #define radix__flush_all_lpid(...)		kht_direct_flush_all(__VA_ARGS__)
 #define mmu_partition_table_set_entry(...)	kht_direct_set_partition(__VA_ARGS__)

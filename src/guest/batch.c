@@ -28,12 +28,32 @@ static struct kht_batcher *slot_of(struct kht_domain *d, struct task_struct *tas
 	return NULL;
 }
 
-/* Only the task itself fills its slot and clears it (kht_batch_end()). */
+/*
+ * Is the vCPU that is loaded on this CPU in a call of the guest @l1 (kht_call_begin())? Without
+ * kht_deferring no more: who detaches waits for those that saw it, and pays what they have absorbed.
+ * litmus: detach-decide
+ */
+static bool calling(const struct kht_domain *l1)
+{
+	return READ_ONCE(kht_threads[raw_smp_processor_id()].call) == l1 && READ_ONCE(kht_deferring);
+}
+
+/*
+ * Only the task itself fills its slot and clears it (kht_batch_end()), and a vCPU's call ends before
+ * its thread leaves the CPU. A task that may leave this one meanwhile (kht_batch_begin()) takes
+ * another's call for its own at worst, and its pages go one by one.
+ */
 bool kht_batching(struct kht_domain *d)
 {
-	struct kht_batcher *slot = slot_of(d->l1 ? d->l1 : d, current);
+	struct kht_domain *l1 = d->l1 ? d->l1 : d;
+	struct kht_batcher *slot;
 
-	return slot && (!d->l1 || (slot->shadows && READ_ONCE(d->live)));
+	if (d->l1 && !READ_ONCE(d->live))
+		return false;
+	if (calling(l1))
+		return true;
+	slot = slot_of(l1, current);
+	return slot && (!d->l1 || slot->shadows);
 }
 
 /* litmus: batch-slot */
@@ -121,4 +141,79 @@ void kht_batch_end(struct kht_domain *d)
 		if (READ_ONCE(shadow->live))
 			kht_batch_cover(shadow);
 	rcu_read_unlock();
+}
+
+/*
+ * Between the two no fault makes a translation: the kernel tells it to try again, as beside an mmu notifier
+ * (mmu_invalidate_retry()). For a batch that takes translations away, gives up mmu_lock, and is covered only
+ * then. A fault in between would put a new one, maybe of another size, beside an old one
+ * that is still in a TLB (ISA 3.0B Book III 5.10.1.2: flush in between).
+ * Returns what the end has to know.
+ */
+bool kht_hold_faults(struct kvm *kvm)
+{
+	if (!kvm_is_radix(kvm) || kht_mutant(KHT_MUT_FAULT_BEFORE_FLUSH))
+		return false;
+	spin_lock(&kvm->mmu_lock);
+	kvm->mmu_invalidate_in_progress++;
+	spin_unlock(&kvm->mmu_lock);
+	return true;
+}
+
+void kht_release_faults(struct kvm *kvm, bool held)
+{
+	if (!held)
+		return;
+	spin_lock(&kvm->mmu_lock);
+	kvm->mmu_invalidate_in_progress--;
+	spin_unlock(&kvm->mmu_lock);
+}
+
+/*
+ * An L1 asks for a page or a range of its nested guests' translations to be invalidated
+ * (H_TLB_INVALIDATE, H_RPT_INVALIDATE). Only the beginning of the call can be hooked: it sleeps, and a
+ * return probe goes through ftrace with all registers (hooks.c). So it is a batch of the
+ * thread that the vCPU is loaded on, and ends before the L1 can see the call return: at the vCPU's next
+ * entry, or when it is put. One that sleeps is put; what it invalidates afterwards goes one by one.
+ * Without its mark, a vCPU that has been put since it left the guest, put would not look.
+ *
+ * Invariant 7 is as with other batches: every other operation on the guest covers what is absorbed.
+ */
+void kht_call_begin(struct kvm_vcpu *vcpu)
+{
+	struct kht_thread *t = &kht_threads[smp_processor_id()];
+	struct kht_domain *d = kht_domain_of(vcpu->kvm);
+
+	if (d && READ_ONCE(d->live) && READ_ONCE(kht_deferring) && kvm_is_radix(vcpu->kvm) &&
+	    kht_load(&t->guest))
+		WRITE_ONCE(t->call, d);
+}
+
+/*
+ * Invariants 2 and 7: the L1 runs on, or may, and relies on what it has asked for. Who detaches may
+ * have taken the call away just now, by interrupt (kht_domains_close()), and has paid.
+ */
+void kht_call_end(struct kht_thread *t)
+{
+	struct kht_domain *d = READ_ONCE(t->call);
+
+	WRITE_ONCE(t->call, NULL);
+	if (d && !kht_mutant(KHT_MUT_CALL_LEFT_OPEN))
+		kht_batch_end(d);
+}
+
+/*
+ * A fault of an L2 is about to read the L1's table and, with what it finds, to make a shadow entry. What
+ * a call has taken out of the shadow before is flushed first: two translations of one
+ * address, maybe of different size, must not meet in a TLB (ISA 3.0B Book III 5.10.1.2).
+ * The fault and the call both hold the nested guest's tlb_lock, so the call has either absorbed all it
+ * takes out, or comes later and takes out the entry that the fault makes.
+ */
+void kht_on_walk(struct kvm_vcpu *vcpu)
+{
+	struct kvm_nested_guest *nested = vcpu->arch.nested;
+	struct kht_domain *d = nested ? kht_domain(nested->shadow_lpid) : NULL;
+
+	if (d && kht_uncovered(d->ledger) && !kht_mutant(KHT_MUT_FAULT_BEFORE_FLUSH))
+		kht_batch_cover(d);
 }

@@ -379,6 +379,12 @@ static void forget_all_vcpus(void)
 	cpus_read_unlock();
 }
 
+/* By interrupt, on the CPU whose thread it is: kht_call_end(). */
+static void forget_call(void *unused)
+{
+	WRITE_ONCE(kht_threads[smp_processor_id()].call, NULL);
+}
+
 void kht_domains_open(void)
 {
 	mutex_lock(&domain_mutex);
@@ -428,6 +434,7 @@ void kht_domains_close(void)
 		dismiss(list_first_entry(&domains, struct kht_domain, node));
 	mutex_unlock(&domain_mutex);
 	forget_all_vcpus();
+	on_each_cpu(forget_call, NULL, 1);
 	synchronize_rcu();
 	for_each_possible_cpu(cpu)
 		flush_work(&per_cpu(adoptions, cpu).work);

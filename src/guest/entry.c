@@ -36,8 +36,13 @@ static void count_settle(struct kht_domain *d, const struct kht_debt *debt)
 
 static noinline void settle(struct kht_domain *d, struct kht_thread *t, unsigned int cpu)
 {
-	struct kht_debt debt = kht_settle(d->ledger, t, cpu, kht_core_of(cpu));
+	struct kht_debt debt;
 
+	if (t->call)
+		kht_call_end(t);
+	if (!kht_owes(d->ledger, cpu))
+		return;
+	debt = kht_settle(d->ledger, t, cpu, kht_core_of(cpu));
 	count_settle(d, &debt);
 	trace_kht_settle(d->lpid, cpu, &debt);
 }
@@ -46,6 +51,8 @@ static noinline void settle(struct kht_domain *d, struct kht_thread *t, unsigned
 static noinline void enter_unknown(struct kvm_vcpu *vcpu, struct kht_thread *t, u64 key)
 {
 	kht_store_release(&t->guest, key);
+	if (t->call)
+		kht_call_end(t);
 	if (!vcpu->arch.nested || READ_ONCE(kht_nesting))
 		kht_adopt(vcpu);
 }
@@ -69,7 +76,7 @@ static noinline void enter_nested(struct kvm_vcpu *vcpu, struct kht_thread *t, u
 	}
 	if (unlikely(!d))
 		return enter_unknown(vcpu, t, key);
-	if (kht_arrive(d->ledger, &t->guest, key, cpu))
+	if (kht_arrive(d->ledger, &t->guest, key, cpu) || t->call)
 		settle(d, t, cpu);
 }
 
@@ -92,7 +99,7 @@ void notrace kht_on_guest_enter(void *unused, struct kvm_vcpu *vcpu)
 		return enter_nested(vcpu, t, cpu);
 	if (unlikely(!d))
 		return enter_unknown(vcpu, t, key);
-	if (unlikely(kht_arrive(d->ledger, &t->guest, key, cpu)))
+	if (unlikely(kht_arrive(d->ledger, &t->guest, key, cpu) || t->call))
 		settle(d, t, cpu);
 }
 
@@ -146,6 +153,12 @@ bool kht_quadrant_begin(u32 lpid)
 	if (kht_arrive(d->ledger, &t->quadrant, kht_key(lpid, 0), cpu))
 		settle(d, t, cpu);
 	return true;
+}
+
+/* Between the two, on this CPU, with preemption off. */
+bool kht_in_quadrant(void)
+{
+	return kht_threads[smp_processor_id()].quadrant;
 }
 
 void kht_quadrant_end(void)

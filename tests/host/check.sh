@@ -23,11 +23,7 @@ status_and_counters
 module_figures
 nested_module
 kht_check status-says-nested-is-on status_is_readable nested
-if probes_calls; then
-	kht_check status-says-nested-calls-are-on status_is_readable "nested calls"
-else
-	kht_check status-says-why-nested-calls-are-off grep "^nested calls: off (a return probe is not safe" "$STATUS"
-fi
+kht_check status-says-nested-calls-are-on status_is_readable "nested calls"
 audits
 sanitized || hash_module
 tunables

@@ -46,9 +46,6 @@ wait_for_guest() {
 # What status has to say of the flavour, as the bench has built it.
 flavour() { tr ' ' '\n' </proc/cmdline | sed -n 's/^kht\.flavour=//p'; }
 
-# May the module probe what an L1 asks for? Not where the probe could move the caller to another CPU's data.
-probes_calls() { [ "$(flavour)" = replacement ] || ! uname -v | grep -q PREEMPT; }
-
 # The distro's own kvm-hv instead of a replacement, until replacement_kvm_hv.
 stock_kvm_hv() {
 	[ "$(flavour)" = replacement ] || return 0

@@ -136,6 +136,35 @@ static void all_ways(void (*invalidate)(const struct way *way, u64 first), u64 *
 	}
 }
 
+/*
+ * The L2 runs in the lower half of its pages, the L1 has its way with the upper one: nothing
+ * makes the flush come earlier than the end of the call, unless the L1's thread is scheduled out in it. So
+ * there are many calls. Returns the least broadcasts of one that found the L2 in guest.
+ */
+static u64 invalidate_apart(void)
+{
+	static const struct way way = { .count = 8, .flush = range };
+	u64 half = opt.pages / 2, least = NEVER;
+
+	l2_fill(vcpu, &l1.l2[0], half, half, 1, 0, 0);
+	l2_pass_start(second, other_core(), &l1.l2[0], 0, half, NEVER);
+	some_passes(second);
+	for (u64 i = 0; i < 8 * opt.rounds; i++) {
+		u64 first = half + random_below(half - way.count + 1);
+
+		l1_round_begin(&l1, &r);
+		replace_pages(&way, first, 0);
+		some_passes(second);
+		expect_old_untouched(first, way.count);
+		l1_round_end(&l1, &r);
+		if (l1_last_broadcasts() && l1_last_broadcasts() < least)
+			least = l1_last_broadcasts();
+		l2_fill(vcpu, &l1.l2[0], first, way.count, 1, 0, 0);
+	}
+	pass_stop(second);
+	return least;
+}
+
 void nested_invalidate(void)
 {
 	u64 idle[NR_WAYS] = { 0 }, running[NR_WAYS] = { 0 };
@@ -152,6 +181,9 @@ void nested_invalidate(void)
 	for (u64 i = 0; i < opt.rounds; i++)
 		all_ways(invalidate_idle, idle);
 
+	turn(0, opt.pages, 0);
+	everything(0, 0);
+	report_extra("range_apart", invalidate_apart());
 	turn(0, opt.pages, 0);
 	everything(0, 0);
 	l2_pass_start(second, other_core(), &l1.l2[0], 0, opt.pages, NEVER);
