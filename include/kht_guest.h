@@ -211,10 +211,14 @@ void kht_direct_put(struct kvm_vcpu *vcpu);
  * KVM's preempt notifier calls us with interrupts off, when the thread is
  * scheduled out; the end of an ioctl with interrupts on. That tells the two
  * apart in every kernel.
- *
- * Inline, for it runs at every exit to user space.
  */
-static __always_inline void kht_on_vcpu_put(struct kvm_vcpu *vcpu)
+void kht_on_vcpu_put(struct kvm_vcpu *vcpu);
+
+/*
+ * The same inline, for it runs at every exit to user space, where there is nothing to do but
+ * that. False: there is more, and nothing has been done.
+ */
+static __always_inline bool kht_put_at_once(struct kvm_vcpu *vcpu)
 {
 	int cpu = smp_processor_id();
 	struct kht_thread *t = &kht_threads[cpu];
@@ -222,17 +226,14 @@ static __always_inline void kht_on_vcpu_put(struct kvm_vcpu *vcpu)
 	struct kht_vcpu *v;
 
 	if (!kht_load(&t->guest))
-		return;
-	if (unlikely(t->call))
-		kht_call_end(t);
+		return true;
 	d = kht_domain_of(vcpu->kvm);
 	v = d ? d->vcpu[vcpu->vcpu_idx] : NULL;
-	if (unlikely(!v))
-		return kht_put_other(t);
+	if (unlikely(!v || t->call || kht_vcpu_may_sync(v, irqs_disabled())))
+		return false;
 	kht_leave(&t->guest);
 	kht_vcpu_ran(v, cpu);
-	if (unlikely(kht_vcpu_may_sync(v, irqs_disabled())))
-		kht_put_order(vcpu, v, irqs_disabled());
+	return true;
 }
 
 #endif

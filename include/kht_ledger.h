@@ -118,15 +118,18 @@ static inline void kht_visit(struct kht_ledger *l, unsigned int cpu)
 	kht_full_fence();
 }
 
-/* Is @cpu, which has run the domain before, behind in either scope? It is marked, and the fence is passed. */
-static inline bool kht_owes(const struct kht_ledger *l, unsigned int cpu)
+/*
+ * Is @cpu, which has run the domain before, behind in either scope? It is marked, and the fence is passed.
+ * A number, not 0 if so, for the hottest path to combine with others.
+ */
+static inline u64 kht_owes(const struct kht_ledger *l, unsigned int cpu)
 {
 	return (kht_load(&l->gen) ^ kht_load(&l->seen[cpu])) |
 	       (kht_load(&l->left[cpu]) ^ kht_load(&l->left_seen[cpu]));
 }
 
 /*
- * Invariant 4, the entering side. Returns true when @cpu owes something.
+ * Invariant 4, the entering side. Returns kht_owes() of @cpu.
  *
  * The mark is published before the generation is read. The partners are the
  * fences in kht_behind() and kht_left_core(): either the other side sees our
@@ -141,7 +144,7 @@ static inline bool kht_owes(const struct kht_ledger *l, unsigned int cpu)
  * then frees the page.
  * litmus: entry-invalidate, switch-free, move-debt
  */
-static inline bool kht_mark(struct kht_ledger *l, u64 *mark, u64 key, unsigned int cpu)
+static inline u64 kht_mark(struct kht_ledger *l, u64 *mark, u64 key, unsigned int cpu)
 {
 	kht_store_release(mark, key);
 	if (!kht_mutant(KHT_MUT_NO_ENTRY_FENCE))
@@ -149,14 +152,20 @@ static inline bool kht_mark(struct kht_ledger *l, u64 *mark, u64 key, unsigned i
 	return kht_owes(l, cpu);
 }
 
-/* The same, also for a thread that has never run the domain: it owes, and its flush comes after this. */
-static inline bool kht_arrive(struct kht_ledger *l, u64 *mark, u64 key, unsigned int cpu)
+/* Must @cpu, which is marked, settle? One that has never run the domain must, and its flush comes after this. */
+static inline bool kht_must_settle(struct kht_ledger *l, unsigned int cpu)
 {
-	if (!kht_mark(l, mark, key, cpu))
+	if (!kht_owes(l, cpu))
 		return false;
 	if (!kht_visited(l, cpu))
 		kht_visit(l, cpu);
 	return true;
+}
+
+/* The whole of an arrival. */
+static inline bool kht_arrive(struct kht_ledger *l, u64 *mark, u64 key, unsigned int cpu)
+{
+	return kht_mark(l, mark, key, cpu) && kht_must_settle(l, cpu);
 }
 
 /*

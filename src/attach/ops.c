@@ -25,9 +25,17 @@ static void notrace our_vcpu_load(struct kvm_vcpu *vcpu, int cpu)
 	kht_on_vcpu_move(vcpu, cpu);
 }
 
-static void notrace our_vcpu_put(struct kvm_vcpu *vcpu)
+/* On its own, so that the ordinary put keeps nothing over a call. */
+static noinline void put_with_more(struct kvm_vcpu *vcpu)
 {
 	kht_on_vcpu_put(vcpu);
+	stock.vcpu_put(vcpu);
+}
+
+static void notrace our_vcpu_put(struct kvm_vcpu *vcpu)
+{
+	if (unlikely(!kht_put_at_once(vcpu)))
+		return put_with_more(vcpu);
 	stock.vcpu_put(vcpu);
 }
 

@@ -34,13 +34,15 @@ static void count_settle(struct kht_domain *d, const struct kht_debt *debt)
 		kht_count(d->stats, KHT_STAT_PROCESS_FLUSHES, 1);
 }
 
-static noinline void settle(struct kht_domain *d, struct kht_thread *t, unsigned int cpu)
+/* The thread, this one, is marked, and owes something or has an L1's call to end. */
+static noinline void settle(struct kht_domain *d, struct kht_thread *t)
 {
+	unsigned int cpu = smp_processor_id();
 	struct kht_debt debt;
 
 	if (t->call)
 		kht_call_end(t);
-	if (!kht_owes(d->ledger, cpu))
+	if (!kht_must_settle(d->ledger, cpu))
 		return;
 	debt = kht_settle(d->ledger, t, cpu, kht_core_of(cpu));
 	count_settle(d, &debt);
@@ -61,8 +63,9 @@ static noinline void enter_unknown(struct kvm_vcpu *vcpu, struct kht_thread *t, 
  * The vCPU runs a nested guest: LPIDR will hold the shadow's LPID. What it runs is
  * kept for the case that the vCPU moves (kht_on_vcpu_move()).
  */
-static noinline void enter_nested(struct kvm_vcpu *vcpu, struct kht_thread *t, unsigned int cpu)
+static noinline void enter_nested(struct kvm_vcpu *vcpu, struct kht_thread *t)
 {
+	unsigned int cpu = smp_processor_id();
 	struct kvm_nested_guest *nested = vcpu->arch.nested;
 	struct kht_domain *l1 = kht_domain_of(vcpu->kvm);
 	struct kht_domain *d = kht_domain(nested->shadow_lpid);
@@ -76,8 +79,8 @@ static noinline void enter_nested(struct kvm_vcpu *vcpu, struct kht_thread *t, u
 	}
 	if (unlikely(!d))
 		return enter_unknown(vcpu, t, key);
-	if (kht_arrive(d->ledger, &t->guest, key, cpu) || t->call)
-		settle(d, t, cpu);
+	if (kht_mark(d->ledger, &t->guest, key, cpu) | (unsigned long)t->call)
+		settle(d, t);
 }
 
 /*
@@ -96,11 +99,11 @@ void notrace kht_on_guest_enter(void *unused, struct kvm_vcpu *vcpu)
 	struct kht_domain *d = kht_domain(kht_key_lpid(key));
 
 	if (unlikely(vcpu->arch.nested))
-		return enter_nested(vcpu, t, cpu);
+		return enter_nested(vcpu, t);
 	if (unlikely(!d))
 		return enter_unknown(vcpu, t, key);
-	if (unlikely(kht_arrive(d->ledger, &t->guest, key, cpu) || t->call))
-		settle(d, t, cpu);
+	if (unlikely(kht_mark(d->ledger, &t->guest, key, cpu) | (unsigned long)t->call))
+		settle(d, t);
 }
 
 /*
@@ -150,8 +153,8 @@ bool kht_quadrant_begin(u32 lpid)
 	if (!d || kht_mutant(KHT_MUT_NO_QUADRANT_GUARD))
 		return false;
 	kht_count(d->stats, KHT_STAT_QUADRANT, 1);
-	if (kht_arrive(d->ledger, &t->quadrant, kht_key(lpid, 0), cpu))
-		settle(d, t, cpu);
+	if (kht_mark(d->ledger, &t->quadrant, kht_key(lpid, 0), cpu))
+		settle(d, t);
 	return true;
 }
 

@@ -213,6 +213,26 @@ void kht_put_other(struct kht_thread *t)
 	kht_leave(&t->guest);
 }
 
+void kht_on_vcpu_put(struct kvm_vcpu *vcpu)
+{
+	int cpu = smp_processor_id();
+	struct kht_thread *t = &kht_threads[cpu];
+	struct kht_domain *d = kht_domain_of(vcpu->kvm);
+	struct kht_vcpu *v = d ? d->vcpu[vcpu->vcpu_idx] : NULL;
+	bool scheduled_out = irqs_disabled();
+
+	if (!kht_load(&t->guest))
+		return;
+	if (t->call)
+		kht_call_end(t);
+	if (!v)
+		return kht_put_other(t);
+	kht_leave(&t->guest);
+	kht_vcpu_ran(v, cpu);
+	if (kht_vcpu_may_sync(v, scheduled_out))
+		kht_put_order(vcpu, v, scheduled_out);
+}
+
 /* The replacement flavour's vcpu_load of a vCPU that has last run elsewhere, or never. */
 void kht_direct_load(struct kvm_vcpu *vcpu, int cpu)
 {
