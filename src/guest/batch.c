@@ -149,6 +149,7 @@ void kht_batch_end(struct kht_domain *d)
  * then. A fault in between would put a new one, maybe of another size, beside an old one
  * that is still in a TLB (ISA 3.0B Book III 5.10.1.2: flush in between).
  * Returns what the end has to know.
+ * litmus: fault-hold
  */
 bool kht_hold_faults(struct kvm *kvm)
 {
@@ -208,6 +209,7 @@ void kht_call_end(struct kht_thread *t)
  * address, maybe of different size, must not meet in a TLB (ISA 3.0B Book III 5.10.1.2).
  * The fault and the call both hold the nested guest's tlb_lock, so the call has either absorbed all it
  * takes out, or comes later and takes out the entry that the fault makes.
+ * litmus: fault-walk
  */
 void kht_on_walk(struct kvm_vcpu *vcpu)
 {
