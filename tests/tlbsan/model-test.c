@@ -675,6 +675,59 @@ static void a_flushed_core_serves_a_moved_vcpu(void **state)
 	move(1, true, 0);
 }
 
+#define BIG	0x40000000ull	/* where nothing is mapped yet */
+
+static struct access big(uint64_t offset)
+{
+	return (struct access){ { PTCR_VALUE, LPID, PID, false }, BIG + offset, LOAD, 0 };
+}
+
+/* The host takes a 4K page away and puts a 2M page there; @i, if any, comes in between. */
+static void grow(const struct invalidation *i)
+{
+	put(map_gpa(BIG + 0x3000, 12, A, ALL_RIGHTS), VALID_LEAF | A | ALL_RIGHTS);
+	use(0, big(0x3000));
+	map_gpa(BIG + 0x3000, 12, 0, 0);
+	if (i)
+		model_invalidate(m, 0, i);
+	map_gpa(BIG, 21, 0xa00000, ALL_RIGHTS);
+}
+
+static void two_sizes_at_once_are_a_hazard(void **state)
+{
+	(void)state;
+	grow(NULL);
+	/* Another core has nothing of it, and another 2M is no matter. */
+	use(2, big(0x8000));
+	map_gpa(BIG + (1 << 21), 12, B, ALL_RIGHTS);
+	use(0, big(1 << 21));
+	expect_hazards(0, NULL);
+	use(0, big(0x8000));
+	expect_hazards(1, "two page sizes at once");
+}
+
+static void a_flush_between_two_sizes_is_enough(void **state)
+{
+	struct invalidation i = tlbie_page;
+
+	(void)state;
+	i.address = BIG + 0x3000;
+	grow(&i);
+	use(0, big(0x8000));
+	expect_hazards(0, NULL);
+}
+
+static void a_smaller_page_beside_a_larger_is_one_too(void **state)
+{
+	(void)state;
+	put(map_gpa(BIG, 21, 0xa00000, ALL_RIGHTS), VALID_LEAF | 0xa00000 | ALL_RIGHTS);
+	use(0, big(0x8000));
+	map_gpa(BIG, 21, 0, 0);
+	map_gpa(BIG + 0x3000, 12, A, ALL_RIGHTS);
+	use(1, big(0x3000));
+	expect_hazards(1, "two page sizes at once");
+}
+
 static void hash_guests_are_not_modelled(void **state)
 {
 	(void)state;
@@ -734,6 +787,9 @@ int main(void)
 		TEST(a_moved_vcpu_needs_the_core_flushed),
 		TEST(what_another_vcpu_has_filled_does_not_count),
 		TEST(a_flushed_core_serves_a_moved_vcpu),
+		TEST(two_sizes_at_once_are_a_hazard),
+		TEST(a_flush_between_two_sizes_is_enough),
+		TEST(a_smaller_page_beside_a_larger_is_one_too),
 		TEST(hash_guests_are_not_modelled),
 		TEST(known_until_something_changes),
 	};

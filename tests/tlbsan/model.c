@@ -17,6 +17,9 @@
  *    (model_returned()). It cannot speak for others, such as page migration;
  *  - a guest's own invalidation: what a vCPU has filled and then invalidated, it
  *    may not use any more, on whatever core (process scope).
+ *
+ * Two leaves of different size for one address in one TLB are a hazard at once, used or not: hardware may
+ * hit both (break before make, ISA 3.0B Book III 5.10.1.2).
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -29,12 +32,13 @@
 #define HISTORY		32	/* invalidations kept for the reports */
 #define REPORTS_MAX	1000
 
-enum reason { FRESH, OTHER_PAGE, MORE_RIGHTS, ESCAPED_STORE, WALK_CACHE, OWN_FLUSH };
+enum reason { FRESH, OTHER_PAGE, MORE_RIGHTS, ESCAPED_STORE, WALK_CACHE, OWN_FLUSH, TWO_SIZES };
 
 static const char *const reason_name[] = {
 	[OTHER_PAGE] = "another page", [MORE_RIGHTS] = "more rights",
 	[ESCAPED_STORE] = "a store that leaves no trace (C)",
 	[WALK_CACHE] = "a table that is no longer used", [OWN_FLUSH] = "what the guest has flushed",
+	[TWO_SIZES] = "two page sizes at once",
 };
 
 /* Kept beside an entry from the moment it is found stale. */
@@ -98,6 +102,7 @@ struct model {
 	struct event history[HISTORY];
 	uint64_t nr_events;
 	uint64_t scanned;		/* when all entries were last compared with the tables */
+	uint64_t sizes;			/* page sizes of the partition scope seen so far, a bit each */
 	char name[8];
 };
 
@@ -434,6 +439,44 @@ static bool serves(const struct entry *e, unsigned int needs)
 	return !(needs & ~(e->process_rights & e->partition_rights));
 }
 
+/* Do the leaves of @e and of @w cover an address in common, and differ in size? */
+static bool of_two_sizes(const struct entry *e, const struct walk *w)
+{
+	unsigned int shift = w->partition.shift;
+
+	if (e->key.kind == TABLE || e->partition_shift == shift)
+		return false;
+	shift = e->partition_shift > shift ? e->partition_shift : shift;
+	return e->gpa >> shift == w->process.page >> shift;
+}
+
+static void check_size(struct model *m, struct buffer *b, struct entry *e, unsigned int cpu,
+		       const struct access *a, const struct walk *w)
+{
+	if (e->key.lpid != a->context.lpid || !of_two_sizes(e, w))
+		return;
+	report(m, b, e, cpu, a, TWO_SIZES, e->stale);
+	drop(m, e);
+}
+
+/*
+ * @w is about to be filled into a TLB. (An ERAT may hold parts of a page.) On a machine with one
+ * page size there is nothing to look for.
+ */
+static void check_sizes(struct model *m, struct buffer *b, unsigned int cpu, const struct access *a,
+			const struct walk *w)
+{
+	struct entry *e, *next;
+
+	m->sizes |= 1ull << w->partition.shift;
+	if (is_erat(m, b) || !(m->sizes & (m->sizes - 1)))
+		return;
+	for (e = b->all; e; e = next) {
+		next = e->chain[ALL].next;
+		check_size(m, b, e, cpu, a, w);
+	}
+}
+
 enum held { NOTHING, RIGHT, WRONG };
 
 /*
@@ -562,8 +605,10 @@ void model_access(struct model *m, unsigned int cpu, const struct access *a)
 	allowed = !(needs_of(a->type) & ~walk_rights(&w));
 	for (i = 0; i < 2; i++) {
 		held = check_held(m, buffers[i], cpu, a, &key, &w);
-		if (held == NOTHING && allowed)
+		if (held == NOTHING && allowed) {
+			check_sizes(m, buffers[i], cpu, a, &w);
 			fill(m, buffers[i], a, &key, &w);
+		}
 		right &= held != WRONG;
 	}
 	check_steps(m, cpu, a, &w);
