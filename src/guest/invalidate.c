@@ -78,10 +78,23 @@ bool kht_on_flush_page(u32 lpid, u64 gpa, u64 size)
 	return deferred(d, kht_defer_page(d->ledger, kht_threads, page), page);
 }
 
+/* Nobody has to wait for a batch's end, nothing is open, and nobody is in guest. */
+static bool full_is_debt(struct kht_domain *d)
+{
+	return !kht_batching(d) && !joins(d) && kht_param_defer &&
+	       kht_defer_full(d->ledger, kht_threads);
+}
+
 /*
  * The page walk cache, or everything, of an LPID. In a batch it is done at once, with
  * what the batch has absorbed: the kernel frees page-table pages around it, and
  * that should not wait for the end.
+ *
+ * Either is a flush of the whole LPID here. A fault that puts a large page where a table was asks for the
+ * walk cache, and then, page by page, for what the table still held; but the kernel names those pages by
+ * their host real address (kvmppc_unmap_free_pte(), Linux 6.1 to 7.3), and what the guest has of
+ * them would stay, beside the large page, and after it. The entry that led to the table
+ * is gone by now, so that nothing of it comes back after this flush.
  */
 bool kht_on_flush_full(u32 lpid)
 {
@@ -89,14 +102,15 @@ bool kht_on_flush_full(u32 lpid)
 
 	if (!d)
 		return false;
-	if (kht_batching(d) || joins(d)) {
-		kht_absorb_full(d->ledger);
-		kht_batch_cover(d);
-		return true;
-	}
-	if (left_to_stock(d))
+	if (!kht_batching(d) && !ours(d)) {
+		kht_count(d->stats, KHT_STAT_STOCK, 1);
 		return false;
-	return deferred(d, kht_defer_full(d->ledger, kht_threads), 0);
+	}
+	if (full_is_debt(d))
+		return deferred(d, true, 0);
+	kht_absorb_full(d->ledger);
+	kht_batch_cover(d);
+	return true;
 }
 
 /*
