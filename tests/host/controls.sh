@@ -1,6 +1,6 @@
 # shellcheck shell=sh disable=SC1091
-# The steps of the protocol that the emulated host can see happen. Each turns red with the mutant
-# that leaves it out (scripts/negative-controls), green with the module.
+# controls.sh [PART...]: the steps of the protocol that the emulated host can see happen. Each turns red with the mutant
+# that leaves it out (scripts/negative-controls), green with the module. A PART is one of the functions below; none: all.
 . /kht/lib.sh
 . /kht/workloads.sh
 . /kht/figures.sh
@@ -30,14 +30,26 @@ detach_pays() {
 	fi
 }
 
+settles() { idle_case dirty-log 2; }
+
+interrupts_a_sibling() {
+	run module migrate --variant sibling --rounds 200
+	expect migrate-sibling-interrupts-it tlb_ipis_sent -ge 1
+}
+
+flushes_the_core_it_left() {
+	run module migrate --variant kernel --rounds 100
+	expect migrate-flushes-the-core-it-left tlb_process_flushes -ge 25
+}
+
+counts_quadrant_accesses() {
+	run module replace --variant slot --rounds 100
+	expect replace-slot-counts-quadrant-accesses tlb_quadrant -ge 100
+}
+
+keeps_up() { running_guest_keeps_up module 100; }
+
 kht_check module-loads module_load || kht_end
-idle_case dirty-log 2
-run module migrate --variant sibling --rounds 200
-expect migrate-sibling-interrupts-it tlb_ipis_sent -ge 1
-run module migrate --variant kernel --rounds 100
-expect migrate-flushes-the-core-it-left tlb_process_flushes -ge 25
-run module replace --variant slot --rounds 100
-expect replace-slot-counts-quadrant-accesses tlb_quadrant -ge 100
-running_guest_keeps_up module 100
-detach_pays
+[ $# -gt 0 ] || set -- settles interrupts_a_sibling flushes_the_core_it_left counts_quadrant_accesses keeps_up detach_pays
+for part in "$@"; do $part; done
 kht_end
