@@ -44,6 +44,9 @@ enum kht_hooks {
 int kht_attach_hooks(enum kht_hooks which, char why[KHT_WHY]);
 void kht_detach_hooks(enum kht_hooks which);
 
+/* src/attach/early_return.S: where ftrace goes on instead of a hooked function */
+void kht_early_return(void);
+
 /* src/attach/direct.c: a kvm-hv that calls us; the other files turn to it by themselves */
 bool kht_direct_find(const char **why);		/* at the beginning of an attachment */
 bool kht_is_direct(void);

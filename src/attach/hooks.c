@@ -39,9 +39,6 @@ struct hook {
 	unsigned long entry;	/* global entry point of the function */
 };
 
-/* early_return.S */
-void kht_early_return(void);
-
 static quadrant_fn stock_quadrant;
 
 static bool on_flush_page(struct pt_regs *regs)
