@@ -9,6 +9,19 @@
  * which takes everything absorbed so far, not only its own: a notifier that
  * finds a PTE already cleared by a batch in progress has nothing to flush
  * itself, yet its caller is about to free the page (invariant 7).
+ *
+ * The kernel flushes before it gives up mmu_lock; a batch may end later. These rely on the kernel's order:
+ *
+ *	mmu notifiers			cover themselves, before they give up mmu_lock
+ *	other single invalidations	join what is open (joins() in invalidate.c): a
+ *					fault that frees a table, an L1's call
+ *	faults that find no entry	commit_memory_region: wait (kht_hold_faults());
+ *	and make one			flush_memslot: find the slot invalid;
+ *					get_dirty_log: find the entry, which stays;
+ *					of an L2, beside a call of its L1: kht_on_walk()
+ *	faults that find an entry	add bits to it, which asks for no flush
+ *	quadrant accesses		count as in guest until they are over, and may use what is
+ *					staged until the batch ends, as a vCPU may
  */
 #include <linux/rculist.h>
 #include <linux/sched.h>
