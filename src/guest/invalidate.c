@@ -75,7 +75,14 @@ bool kht_on_flush_page(u32 lpid, u64 gpa, u64 size)
 	}
 	if (left_to_stock(d))
 		return false;
-	return deferred(d, kht_defer_page(d->ledger, kht_threads, page), page);
+	if (kht_defer_page(d->ledger, kht_threads, page))
+		return deferred(d, true, page);
+	/* Somebody has entered after it was recorded: whoever looks next would flush it again. */
+	if (kht_uncovered(d->ledger)) {
+		kht_batch_cover(d);
+		return true;
+	}
+	return deferred(d, false, page);
 }
 
 /* Nobody has to wait for a batch's end, nothing is open, and nobody is in guest. */
