@@ -77,6 +77,7 @@ struct guest {
 	u64 tables[PAGES];
 	struct lock mmu_lock;
 	u64 need_tlb_flush;	/* stock's bits, by CPU */
+	bool all_sets;		/* tlb_sets: of a hash guest, whether stock's flush takes all of them */
 	struct vcpu vcpu[VCPUS];
 	struct proc proc[PROCS];
 	bool hash;
@@ -94,6 +95,8 @@ struct guest {
 };
 
 extern struct guest guests[GUESTS];
+extern struct lock hotplug_lock;
+extern bool hotplug_state;
 extern bool hooks, domains_open, deferring, moving, param_defer, param_lazy_move, param_hpt_local;
 
 /* guest.c: the module */
@@ -105,7 +108,8 @@ void adopt(struct guest *g);
 void do_nothing(void *unused);
 void attach(void);
 void detach(void);
-void cpu_arrives(unsigned int cpu);
+void cpu_prepares(unsigned int cpu);
+void cpu_online(void *unused);
 void on_guest_enter(struct vcpu *v);
 bool quadrant_begin(struct guest *g);
 void quadrant_end(void);

@@ -178,11 +178,18 @@ void tlb_noise(struct cpu *c)
 		tlb[c->tlb][chance(LPIDS)][page] = 0;
 }
 
-/* A core comes online: its TLB may hold anything. */
-void tlb_garbage(unsigned int core, u32 lpid)
+/*
+ * @c is switched on: what it keeps of @lpid may be anything. @alone: nobody else uses its TLB, so that may have
+ * been off as well.
+ */
+void tlb_garbage(struct cpu *c, u32 lpid, bool alone)
 {
-	tlb[core][lpid][chance(PAGES)] = 1;
-	proc_tlb[core][lpid][chance(PROCS)] = 1;
+	events.garbage++;
+	erat[c->nr][lpid][chance(PAGES)] = 1;
+	if (!alone)
+		return;
+	tlb[c->tlb][lpid][chance(PAGES)] = 1;
+	proc_tlb[c->tlb][lpid][chance(PROCS)] = 1;
 }
 
 /* Process scope */
@@ -301,6 +308,17 @@ void kht_local_sync(u32 lpid)
 	events.syncs++;
 	require_kind(lpid, false);
 	sync_locally(lpid);
+}
+
+/* Stock's flush_guest_tlb() of a hash guest: half of the congruence classes, where it has those of radix. */
+void hash_flush_local(struct cpu *c, u32 lpid, bool all_sets)
+{
+	unsigned int page;
+
+	for (page = 0; page < PAGES; page++)
+		if (all_sets || page % 2)
+			tlb[c->tlb][lpid][page] = 0;
+	erat_clear(c, lpid);
 }
 
 void kht_hash_local_flush(u32 lpid)
