@@ -25,7 +25,11 @@ void kht_local_pages(u32 lpid, const u64 *pages, u32 n);	/* kht_page()s */
 void kht_local_flush_process(u32 lpid);			/* everything, process scope */
 void kht_local_sync(u32 lpid);				/* ERAT only */
 
-/* The same on every thread of the machine, complete on return. Any context. */
+/* Of every LPID, in both scopes; the other of every hash guest. The context is the same. */
+void kht_local_flush_all(void);
+void kht_hash_local_flush_all(void);
+
+/* One LPID's on every thread of the machine, complete on return. Any context. */
 void kht_broadcast_page(u32 lpid, u64 page);
 void kht_broadcast_lpid(u32 lpid);
 

@@ -77,7 +77,7 @@ void kht_domains_open(void);
 void kht_domains_close(void);
 void kht_domains_free(void);
 void kht_domains_pay(void);
-void kht_cpu_arrives(unsigned int cpu);
+void kht_cpu_arrives(void);			/* on that CPU, may sleep */
 void kht_forget_vcpus(const struct kht_ledger *l);	/* whose guest nobody runs */
 void kht_visit_guests(void (*fn)(struct kvm *kvm, void *arg), void *arg);	/* may sleep */
 

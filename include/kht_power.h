@@ -14,6 +14,12 @@ const char *kht_power_unfit(void);
 /* Congruence classes a whole-LPID tlbiel walks: 128 on POWER9, 1 on POWER10. */
 unsigned int kht_tlb_sets(void);
 
+/*
+ * The same of a hash guest, as the kernel's own hash__tlbiel_all() does it on both. A guest's tlb_sets is
+ * that of radix on a radix host.
+ */
+#define KHT_HASH_SETS	256
+
 struct kht_core kht_core_of(unsigned int cpu);
 
 /* Completes what the guest began with tlbie or tlbiel on this CPU. */

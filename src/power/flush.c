@@ -24,15 +24,10 @@
 
 #define POWER9_RADIX_SETS	128	/* arch/powerpc/include/asm/book3s/64/mmu-hash.h */
 #define POWER10_RADIX_SETS	1
-/*
- * Of a hash guest: every congruence class, as the kernel's own hash__tlbiel_all() does on
- * both. A guest's tlb_sets is that of radix on a radix host, half of it.
- */
-#define HASH_SETS		256
-
 #define RIC_TLB		0	/* ISA 3.0B Book III 5.9.3.3: TLB only */
 #define RIC_ALL		2	/* TLB, page walk cache, partition-table caching */
 #define IS_LPID		PPC_BIT(52)	/* IS=2: every entry of LPIDR */
+#define IS_ALL		(PPC_BIT(52) | PPC_BIT(53))	/* IS=3: of every LPID */
 #define SET_STEP	PPC_BIT(51)
 
 unsigned int kht_tlb_sets(void)
@@ -116,37 +111,78 @@ static __always_inline void return_lpidr(struct borrow *b, int r)
 	local_irq_restore(b->flags);
 }
 
-static __always_inline void flush_sets(u32 lpid, int prs, int r, unsigned int sets)
+static unsigned int sets(unsigned int n)
 {
-	unsigned long rb = IS_LPID;
-	unsigned int set;
-	struct borrow b;
+	return kht_mutant(KHT_MUT_ONE_SET) ? 1 : n;
+}
 
-	borrow_lpidr(&b, lpid);
-	local_invalidate(rb, RIC_ALL, prs, r);
-	for (set = 1; set < sets && !kht_mutant(KHT_MUT_ONE_SET); set++) {
-		rb += SET_STEP;
-		local_invalidate(rb, RIC_TLB, prs, r);
-	}
-	return_lpidr(&b, r);
+/* Every congruence class. RIC=2 takes the walk cache and partition-table caching too, and class 0 of the TLB. */
+static __always_inline void radix_sets(unsigned long is, int prs)
+{
+	unsigned int set;
+
+	local_invalidate(is, RIC_ALL, prs, 1);
+	for (set = 1; set < sets(kht_tlb_sets()); set++)
+		local_invalidate(is + set * SET_STEP, RIC_TLB, prs, 1);
+}
+
+static void hash_sets(unsigned long is)
+{
+	unsigned int set;
+
+	local_invalidate(is, RIC_ALL, 0, 0);
+	for (set = 1; set < sets(KHT_HASH_SETS); set++)
+		local_invalidate(is + set * SET_STEP, RIC_TLB, 0, 0);
 }
 
 void kht_local_flush(u32 lpid)
 {
+	struct borrow b;
+
+	borrow_lpidr(&b, lpid);
 	if (kht_mutant(KHT_MUT_WRONG_SCOPE))
-		flush_sets(lpid, 1, 1, kht_tlb_sets());
+		radix_sets(IS_LPID, 1);
 	else
-		flush_sets(lpid, 0, 1, kht_tlb_sets());
+		radix_sets(IS_LPID, 0);
+	return_lpidr(&b, 1);
 }
 
 void kht_local_flush_process(u32 lpid)
 {
-	flush_sets(lpid, 1, 1, kht_tlb_sets());
+	struct borrow b;
+
+	borrow_lpidr(&b, lpid);
+	radix_sets(IS_LPID, 1);
+	return_lpidr(&b, 1);
 }
 
 void kht_hash_local_flush(u32 lpid)
 {
-	flush_sets(lpid, 0, 0, HASH_SETS);
+	struct borrow b;
+
+	borrow_lpidr(&b, lpid);
+	hash_sets(IS_LPID);
+	return_lpidr(&b, 0);
+}
+
+/* As the kernel does on a thread that starts (tlbiel_all()). LPIDR means nothing to IS=3, so it stays. */
+void kht_local_flush_all(void)
+{
+	struct borrow b;
+
+	borrow_lpidr(&b, mfspr(SPRN_LPID));
+	radix_sets(IS_ALL, 0);
+	radix_sets(IS_ALL, 1);
+	return_lpidr(&b, 0);
+}
+
+void kht_hash_local_flush_all(void)
+{
+	struct borrow b;
+
+	borrow_lpidr(&b, mfspr(SPRN_LPID));
+	hash_sets(IS_ALL);
+	return_lpidr(&b, 0);
 }
 
 /* AP field of a radix page size (ISA 3.0B Book III figure "AP encodings"). */

@@ -160,9 +160,10 @@ static void pay(struct guest *g)
 		on_each_cpu(pay_process, d);
 	for (i = 0; i < nr_cpus; i++) {
 		yield();
-		if (!cpus[i].offline)
+		if (!cpus[i].offline || mutant(SIM_MUT_NO_STOCK_BITS))
 			continue;
 		events.paid_offline++;
+		g->all_sets |= g->hash && !mutant(SIM_MUT_HALF_THE_SETS);
 		g->need_tlb_flush |= 1ull << i;
 	}
 }
@@ -177,6 +178,8 @@ void detach(void)
 {
 	unsigned int i;
 
+	if (mutant(SIM_MUT_UNPLUGGED_FIRST))
+		set_hotplug_state(false);
 	moving = false;
 	yield();
 	deferring = false;
@@ -197,25 +200,33 @@ void detach(void)
 	events.detaches++;
 }
 
-/* The module's callback in the PREPARE section. */
+/* Only a mistake has a callback in the PREPARE section. */
 void cpu_prepares(unsigned int cpu)
 {
 	unsigned int i;
 
-	mutex_lock(&domain_mutex);
-	for (i = 0; i < GUESTS; i++) {
-		struct domain *d = domain_of(&guests[i]);
-
-		if (d)
-			kht_thread_arrives(d->ledger, core_of(cpu));
+	for (i = 0; i < LPIDS && mutant(SIM_MUT_ARRIVES_EARLY); i++) {
+		if (!table[i])
+			continue;
+		kht_record(table[i]->ledger, NULL);
+		kht_lock(table[i]->ledger);
+		kht_leave_core(table[i]->ledger, core_of(cpu));
+		kht_unlock(table[i]->ledger);
 	}
-	mutex_unlock(&domain_mutex);
 }
 
-/* In the ONLINE section, on the CPU itself. */
-void cpu_online(void *unused)
+/* The module's callback in the ONLINE section: on the CPU itself, before it is active. */
+void cpu_arrives(void *unused)
 {
+	bool hash_guests = false;
+	unsigned int i;
+
 	(void)unused;
+	if (mutant(SIM_MUT_ARRIVES_EARLY))
+		return;
+	for (i = 0; i < LPIDS && !mutant(SIM_MUT_ARRIVES_RADIX_ONLY); i++)
+		hash_guests |= table[i] && table[i]->ledger->hash;
+	kht_thread_arrives(hash_guests);
 }
 
 /* Entry, exit, quadrant accesses */

@@ -27,6 +27,13 @@ enum {
 
 	/* Shown by few seeds: --mutant only. */
 	SIM_MUT_LATE_KIND = 60,		/* a ledger learns at the first entry that its guest is a hash guest */
+
+	/* Of CPUs that come and go. */
+	SIM_MUT_HALF_THE_SETS,		/* one that is off while we detach: stock's flush of a hash guest as it is */
+	SIM_MUT_NO_STOCK_BITS,		/* nor that */
+	SIM_MUT_ARRIVES_RADIX_ONLY,	/* one that comes keeps what it has of hash guests */
+	SIM_MUT_ARRIVES_EARLY,		/* it flushes nothing: a debt is recorded while it is still off */
+	SIM_MUT_UNPLUGGED_FIRST,	/* detaching begins with the state of CPU hotplug */
 	SIM_MUT_END,
 };
 
@@ -109,7 +116,7 @@ void do_nothing(void *unused);
 void attach(void);
 void detach(void);
 void cpu_prepares(unsigned int cpu);
-void cpu_online(void *unused);
+void cpu_arrives(void *unused);
 void on_guest_enter(struct vcpu *v);
 bool quadrant_begin(struct guest *g);
 void quadrant_end(void);

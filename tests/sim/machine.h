@@ -147,7 +147,7 @@ bool lpid_is_hash(u32 lpid);	/* stock.c */
 	X(lpid_broadcasts) X(debts) X(refused) X(covered_debts) X(covered_pages) \
 	X(covered_lpid) X(quadrants) X(moves) X(kicks) X(order_ipis) X(order_puts) \
 	X(aborted_entries) X(adoptions) X(detaches) X(paid) X(paid_process)	\
-	X(hotplugs) X(garbage) X(paid_offline) X(new_guests) X(entries) X(touches) X(hash_flushes)		\
+	X(hotplugs) X(garbage) X(arrivals) X(paid_offline) X(new_guests) X(entries) X(touches) X(hash_flushes)		\
 	X(hash_replays) X(hash_syncs) X(hash_broadcasts) X(hash_pages)		\
 	X(hash_debts) X(hash_refused) X(hcalls_here) X(hcalls_nowhere_else)	\
 	X(hcalls_everywhere) X(hcalls_late) X(hash_kicked) X(covered_kick)	\

@@ -427,8 +427,9 @@ static void run_guest(struct vcpu *v)
 		sim_fence();	/* the hwsync of switch_mmu_to_guest_radix() */
 		c->users = g->hash && g->honest ? g->used_by : NULL;
 		c->user = 1u << v->id;
-		tlb_load_context(c, g->lpid, g->tables);
+		/* Stock loads LPIDR first, and translates nothing until the guest runs. */
 		check_need_tlb_flush(g);
+		tlb_load_context(c, g->lpid, g->tables);
 		events.entries++;
 		this_task->in_guest = true;
 		execute(v);
@@ -635,7 +636,7 @@ static void come_up(unsigned int cpu)
 	c->offline = false;
 	give_up_cpu(chance(100));
 	if (hotplug_state)
-		smp_call(1u << cpu, cpu_online, NULL);
+		smp_call(1u << cpu, cpu_arrives, NULL);
 	c->leaving = false;
 }
 

@@ -328,6 +328,35 @@ void kht_hash_local_flush(u32 lpid)
 	flush_locally(lpid);
 }
 
+/* Of every guest of the one kind. The ERAT has no kind. */
+static void flush_kind(bool hash)
+{
+	struct cpu *c = this_cpu();
+	u32 lpid;
+
+	sim_fence();
+	for (lpid = 1; lpid < LPIDS; lpid++) {
+		yield();
+		erat_clear(c, lpid);
+		if (lpid_is_hash(lpid) != hash)
+			continue;
+		memset(tlb[c->tlb][lpid], 0, sizeof(tlb[0][0]));
+		proc_flush_local(c, lpid);
+	}
+	sim_fence();
+}
+
+void kht_local_flush_all(void)
+{
+	events.arrivals++;
+	flush_kind(false);
+}
+
+void kht_hash_local_flush_all(void)
+{
+	flush_kind(true);
+}
+
 void kht_hash_local_pages(u32 lpid, const u64 *rbs, u32 n)
 {
 	events.hash_replays++;

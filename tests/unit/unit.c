@@ -100,6 +100,18 @@ void kht_broadcast_lpid(u32 lpid)
 	once(&during_broadcast);
 }
 
+void kht_local_flush_all(void)
+{
+	assert_false(locked);
+	done.all_flushes++;
+}
+
+void kht_hash_local_flush_all(void)
+{
+	assert_false(locked);
+	done.hash_all_flushes++;
+}
+
 void kht_hash_local_flush(u32 lpid)
 {
 	assert_called_right(lpid, true);

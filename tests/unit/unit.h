@@ -23,6 +23,7 @@
 /* What was executed since the last forget(). */
 struct done {
 	unsigned int flushes, process_flushes, syncs, replays, broadcast_lpids;
+	unsigned int all_flushes, hash_all_flushes;
 	unsigned int hash_flushes, hash_syncs, hash_replays, hash_broadcasts, kicks;
 	unsigned int nr_pages, nr_broadcast_pages;
 	u64 kicked;		/* threads, by bit */

@@ -251,6 +251,16 @@ void kht_local_sync(u32 lpid)
 	flush(false, false);
 }
 
+void kht_local_flush_all(void)
+{
+	flush(!HASH, !HASH);
+}
+
+void kht_hash_local_flush_all(void)
+{
+	flush(HASH, HASH);
+}
+
 void kht_hash_local_flush(u32 lpid)
 {
 	assert(lpid == LPID && HASH);
@@ -457,14 +467,16 @@ static bool prepare(unsigned int cpu)
 	if (threads[cpu & ~1u].guest || threads[cpu | 1u].guest || core_of(this_cpu) == core_of(cpu))
 		return false;
 	off[cpu & ~1u] = off[cpu | 1u] = true;
-	kht_thread_arrives(&ledger, threads_of(cpu));
 	return true;
 }
 
-/* @cpu wakes up, with whatever it has; a sibling that is up already vouches for the TLB, not for the ERAT. */
+/*
+ * @cpu wakes up, with whatever it has, and runs kht_cpu_arrives() before a vCPU may come. A sibling that is up
+ * already vouches for the TLB, not for the ERAT.
+ */
 static void online(unsigned int cpu)
 {
-	unsigned int p;
+	unsigned int was = this_cpu, p;
 
 	for (p = 0; p < PAGES; p++) {
 		if (off[cpu ^ 1u])
@@ -474,6 +486,9 @@ static void online(unsigned int cpu)
 	if (off[cpu ^ 1u])
 		process[core_of(cpu)] = DEAD;
 	off[cpu] = false;
+	this_cpu = cpu;
+	kht_thread_arrives(HASH);
+	this_cpu = was;
 }
 
 /* At most once. */
