@@ -243,7 +243,7 @@ static u64 number_or_0(int dir, const char *name)
 	return value;
 }
 
-static u64 tlb_sets(void)
+u64 tlb_sets(void)
 {
 	return getauxval(AT_HWCAP2) & ARCH_3_1 ? 1 : 128;
 }
