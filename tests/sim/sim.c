@@ -118,6 +118,7 @@ static const char *const mutant_names[SIM_MUT_END] = {
 	[SIM_MUT_DETACH_NO_PROCESS] = "detach-without-process-scope",
 	[SIM_MUT_NO_LOOK_FENCE] = "no-fence-before-look",
 	[SIM_MUT_STOCK_BITS] = "stock-need-tlb-flush-bits",
+	[KHT_MUT_NO_COMBINED] = "no-combined",
 	[SIM_MUT_HALF_THE_SETS] = "half-the-sets",
 	[SIM_MUT_NO_STOCK_BITS] = "no-stock-bits",
 	[SIM_MUT_ARRIVES_RADIX_ONLY] = "arrives-radix-only",

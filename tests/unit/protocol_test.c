@@ -133,6 +133,30 @@ static void leave_core_meanwhile(void)
 	assert_int_equal(cpus[0], 2);
 }
 
+/* A flush of the whole LPID is one of the process scope too; the log's pages are not. */
+static void one_flush_for_both_scopes(void **state)
+{
+	unsigned int cpus[KHT_CORE_MAX];
+
+	(void)state;
+	visit_all();
+	kht_left_core(ledger, threads, core_of(2), cpus);
+	assert_true(kht_defer_full(ledger, threads));
+	enter(2);
+	assert_int_equal(done.flushes, 1);
+	assert_int_equal(done.process_flushes, 0);
+	assert_int_equal(enter(2).need, KHT_NOTHING);
+	leave(2);
+	enter(3);
+	assert_int_equal(done.syncs, 1);
+	leave(3);
+	kht_left_core(ledger, threads, core_of(2), cpus);
+	assert_true(kht_defer_page(ledger, threads, page(0)));
+	enter(2);
+	assert_int_equal(done.replays, 1);
+	assert_int_equal(done.process_flushes, 1);
+}
+
 /* A move during the flush is not settled by it: the thread is interrupted and flushes again. */
 static void advance_to_old_move(void **state)
 {
@@ -578,6 +602,7 @@ int main(void)
 		TEST(pay_nothing, "inv8-pay-all-without-debts-is-free"),
 		TEST(pay_staged, "inv8-pay-all-includes-a-batch-in-progress"),
 		TEST(pay_unvisited, "inv8-pay-all-counts-threads-that-never-visited"),
+		TEST(one_flush_for_both_scopes, "inv1-one-flush-of-the-lpid-does-for-both-scopes"),
 		TEST(thread_arrives, "inv5-a-thread-that-comes-online-empties-its-tlb"),
 		TEST(thread_arrives_beside_hash_guests, "inv5-a-thread-that-comes-online-drops-hash-guests-too"),
 		TEST(thread_arrives_with_a_credit, "inv5-a-thread-that-comes-online-may-have-been-credited"),

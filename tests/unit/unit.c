@@ -13,8 +13,9 @@ void (*during_kick)(void);
 void (*before_lock)(void);
 void (*after_unlock)(void);
 
+bool locked;
+
 static u32 threads_made;
-static bool locked;
 static struct kht_ledger *made[8];
 static unsigned int nr_made;
 

@@ -31,6 +31,7 @@ struct done {
 };
 
 extern struct done done;
+extern bool locked;		/* the ledger's lock is held */
 extern struct kht_thread *threads;
 extern struct kht_ledger *ledger;
 
