@@ -11,6 +11,9 @@ struct kvm;
 /* NULL, or why this machine must keep stock behaviour (a sentence). */
 const char *kht_power_unfit(void);
 
+/* The same for hash guests alone. */
+const char *kht_power_unfit_for_hash(void);
+
 /* Congruence classes a whole-LPID tlbiel walks: 128 on POWER9, 1 on POWER10. */
 unsigned int kht_tlb_sets(void);
 

@@ -110,8 +110,13 @@ static void *find_function(const char *name, char why[KHT_WHY])
 
 static bool find_partition_setter(void)
 {
-	set_partition_fn fn = find_function("kvmppc_setup_partition_table", why_no_hash);
+	const char *unfit = kht_power_unfit_for_hash();
+	set_partition_fn fn = NULL;
 
+	if (unfit)
+		snprintf(why_no_hash, sizeof(why_no_hash), "%s", unfit);
+	else
+		fn = find_function("kvmppc_setup_partition_table", why_no_hash);
 	kht_hash_use(fn);
 	return fn;
 }

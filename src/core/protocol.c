@@ -17,13 +17,16 @@ static void execute_hash(struct kht_ledger *l, struct kht_thread *t, const struc
 		kht_hash_local_sync(l->lpid);
 }
 
-/* The last step of each executor is this thread's ptesync and ERAT. */
+/*
+ * The last step of each executor is this thread's ptesync and ERAT. A flush of the whole LPID is one
+ * of both scopes, whichever owed it.
+ */
 static void execute(struct kht_ledger *l, struct kht_thread *t, const struct kht_debt *d)
 {
 	if (l->hash)
 		return execute_hash(l, t, d);
 	if (d->need == KHT_FLUSH)
-		kht_local_flush(l->lpid);
+		return kht_local_flush(l->lpid);
 	if (d->need == KHT_REPLAY)
 		kht_local_pages(l->lpid, t->replay, d->pages);
 	if (d->process == KHT_FLUSH)
@@ -310,9 +313,10 @@ bool kht_pay_all(struct kht_ledger *l)
 
 	kht_lock(l);
 	upto = kht_commit(l);
+	kht_unlock(l);
+	/* Without the lock, which entering threads wait for: a thread that has settled meanwhile owes nothing. */
 	for (cpu = 0; cpu < l->nr_threads && !owed; cpu++)
 		owed = kht_load(&l->seen[cpu]) < upto;
-	kht_unlock(l);
 	if (!owed || kht_mutant(KHT_MUT_NO_DETACH_SETTLE))
 		return false;
 	if (l->hash)

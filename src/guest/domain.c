@@ -42,16 +42,23 @@ static bool open;			/* domains may be made */
 static unsigned int log_size;
 static u64 *replay_buffers;
 
+/* @flags are the holder's. */
 void kht_lock(struct kht_ledger *l)
 	__acquires(l->lock)
 {
-	raw_spin_lock((raw_spinlock_t *)l->lock);
+	struct kht_ledger_lock *lock = l->lock;
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&lock->lock, flags);
+	lock->flags = flags;
 }
 
 void kht_unlock(struct kht_ledger *l)
 	__releases(l->lock)
 {
-	raw_spin_unlock((raw_spinlock_t *)l->lock);
+	struct kht_ledger_lock *lock = l->lock;
+
+	raw_spin_unlock_irqrestore(&lock->lock, lock->flags);
 }
 
 static void free_domain(struct kht_domain *d)
@@ -88,7 +95,7 @@ static struct kht_domain *alloc_domain(struct kvm *kvm, u32 lpid)
 	d->lpid = lpid;
 	d->stats = &d->counts;
 	INIT_LIST_HEAD(&d->shadows);
-	raw_spin_lock_init(&d->lock);
+	raw_spin_lock_init(&d->lock.lock);
 	d->ledger = kht_ledger_init(mem, lpid, nr_cpu_ids, log_size);
 	d->ledger->lock = &d->lock;
 	return d;

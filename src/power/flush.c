@@ -12,6 +12,7 @@
 #include <linux/preempt.h>
 #include <asm/cpu_has_feature.h>
 #include <asm/cputhreads.h>
+#include <asm/firmware.h>
 #include <asm/hw_irq.h>
 #include <asm/kvm_ppc.h>
 #include <asm/kvm_book3s.h>
@@ -20,12 +21,13 @@
 #include <asm/reg.h>
 #include <asm/tlbflush.h>
 #include "kht_env.h"
+#include "kht_faults.h"
 #include "kht_power.h"
 
 #define POWER9_RADIX_SETS	128	/* arch/powerpc/include/asm/book3s/64/mmu-hash.h */
 #define POWER10_RADIX_SETS	1
 #define RIC_TLB		0	/* ISA 3.0B Book III 5.9.3.3: TLB only */
-#define RIC_ALL		2	/* TLB, page walk cache, partition-table caching */
+#define RIC_ALL		2	/* TLB, page walk cache, caching of partition or process table */
 #define IS_LPID		PPC_BIT(52)	/* IS=2: every entry of LPIDR */
 #define IS_ALL		(PPC_BIT(52) | PPC_BIT(53))	/* IS=3: of every LPID */
 #define SET_STEP	PPC_BIT(51)
@@ -45,6 +47,18 @@ const char *kht_power_unfit(void)
 		return "the host does not use radix translation";
 	if (cpu_has_feature(CPU_FTR_P9_RADIX_PREFETCH_BUG))
 		return "this POWER9 revision prefetches translations of the wrong LPID (CPU_FTR_P9_RADIX_PREFETCH_BUG)";
+	return NULL;
+}
+
+/*
+ * An ultravisor keeps the partition table. Writing an entry again, which is how the kernel flushes a
+ * hash guest's LPID (kht_hash_broadcast_lpid()), registers it with the ultravisor then, and
+ * prints a line (mmu_partition_table_set_entry()).
+ */
+const char *kht_power_unfit_for_hash(void)
+{
+	if (firmware_has_feature(FW_FEATURE_ULTRAVISOR) || kht_fault_name("ultravisor"))
+		return "an ultravisor keeps the partition table";
 	return NULL;
 }
 
@@ -116,7 +130,7 @@ static unsigned int sets(unsigned int n)
 	return kht_mutant(KHT_MUT_ONE_SET) ? 1 : n;
 }
 
-/* Every congruence class. RIC=2 takes the walk cache and partition-table caching too, and class 0 of the TLB. */
+/* Every congruence class; RIC=2 takes one of them, and what there is beside the TLB. */
 static __always_inline void radix_sets(unsigned long is, int prs)
 {
 	unsigned int set;
@@ -126,12 +140,36 @@ static __always_inline void radix_sets(unsigned long is, int prs)
 		local_invalidate(is + set * SET_STEP, RIC_TLB, prs, 1);
 }
 
+/*
+ * All of a radix guest, as the kernel does it (tlbiel_all_isa300() in radix_tlb.c): the partition
+ * scope first, then the process scope. By congruence class, PRS=0 names classes of guest real
+ * addresses. Nothing says that it takes what a core has combined from both scopes, which lies
+ * in the class of an effective address. Where a page is named (kht_local_pages(), and every
+ * broadcast of the kernel) PRS=0 has to be enough. Stock's own flush at entry, flush_guest_tlb(), is
+ * PRS=1 alone, since what it settles is of the process scope.
+ *
+ * On POWER9 that is 256 instructions, on POWER10 two.
+ */
+static void radix_both_scopes(unsigned long is)
+{
+	if (!kht_mutant(KHT_MUT_WRONG_SCOPE))
+		radix_sets(is, 0);
+	if (!kht_mutant(KHT_MUT_NO_COMBINED))
+		radix_sets(is, 1);
+}
+
+/*
+ * All of a hash guest, as the kernel does it (tlbiel_all_isa300() in hash_utils.c): RIC=2 is for the cached entries
+ * of the partition table and, with PRS=1, of the process table, of which hash guests have none. Every class of
+ * the TLB, the first too, is RIC=0. Stock's own flush at entry is RIC=0 alone.
+ */
 static void hash_sets(unsigned long is)
 {
 	unsigned int set;
 
 	local_invalidate(is, RIC_ALL, 0, 0);
-	for (set = 1; set < sets(KHT_HASH_SETS); set++)
+	local_invalidate(is, RIC_ALL, 1, 0);
+	for (set = 0; set < sets(KHT_HASH_SETS); set++)
 		local_invalidate(is + set * SET_STEP, RIC_TLB, 0, 0);
 }
 
@@ -140,10 +178,7 @@ void kht_local_flush(u32 lpid)
 	struct borrow b;
 
 	borrow_lpidr(&b, lpid);
-	if (kht_mutant(KHT_MUT_WRONG_SCOPE))
-		radix_sets(IS_LPID, 1);
-	else
-		radix_sets(IS_LPID, 0);
+	radix_both_scopes(IS_LPID);
 	return_lpidr(&b, 1);
 }
 
@@ -165,14 +200,13 @@ void kht_hash_local_flush(u32 lpid)
 	return_lpidr(&b, 0);
 }
 
-/* As the kernel does on a thread that starts (tlbiel_all()). LPIDR means nothing to IS=3, so it stays. */
+/* As the kernel does on a thread that starts for the first time (tlbiel_all()). LPIDR means nothing to IS=3. */
 void kht_local_flush_all(void)
 {
 	struct borrow b;
 
 	borrow_lpidr(&b, mfspr(SPRN_LPID));
-	radix_sets(IS_ALL, 0);
-	radix_sets(IS_ALL, 1);
+	radix_both_scopes(IS_ALL);
 	return_lpidr(&b, 0);
 }
 
