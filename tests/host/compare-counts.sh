@@ -8,6 +8,7 @@ run_all() {
 		vmm "${case%:*}" --variant "${case#*:}" --tag "$1" --pages 256 --rounds 4 ||
 			kht_fail "compare-counts-$1" "the workload $case failed, see above"
 	done
+	vmm cpu-online --tag "$1" --rounds 2 || kht_fail "compare-counts-$1" "no CPU comes online, see above"
 }
 
 run_all stock

@@ -1,8 +1,15 @@
 # What compare-counts makes of one run. Input: {runs, counts}: the VMM's records and the plugin's intervals, both
 # in the order of time. The VMM reports the round with the most of each figure.
 
-# Partition-scoped instructions of the host: those that flush a guest's real addresses.
-def executed($op): [.forms[] | select(.op == $op and .prs == 0 and (.guest | not)) | .count] | add // 0;
+def host($op): .forms[] | select(.op == $op and (.guest | not));
+
+# Partition-scoped instructions of the host: those that flush a guest's real addresses. Those that do so by LPID, on one
+# core, flush the process scope too.
+def executed($op):
+	[host($op) | select(.is != 3 and (.prs == 0 or ($op == "tlbiel" and .is == 2))) | .count] | add // 0;
+
+# What a CPU that comes online flushes, of all LPIDs and in both scopes.
+def emptied: [host("tlbiel") | select(.is == 3) | .count] | add // 0;
 
 # As the VMM counts them: without those of the host's timer. The kernel also counts a timer exit where it gave up
 # the entry.
@@ -33,7 +40,10 @@ def contradictions($tag):
 def row($run):
 	{counted: ($run | {broadcasts, tlbiel, exits} | held($run.variant)),
 	 seen: (seen | held($run.variant)),
-	 contradiction: ([.[] | contradictions($run.tag)] | first)};
+	 contradiction: ([.[] | contradictions($run.tag)] | first)}
+	+ if $run.name == "cpu-online" then
+		{emptied: map(emptied), due: (if $run.tag == "stock" then 0 else 2 * $run.tlb_sets end)}
+	  else {} end;
 
 def compared:
 	.runs as $runs
@@ -67,4 +77,7 @@ def verdicts:
 	| "counts-\(.name)-\(.variant)-\(.tag)" as $test
 	| if .contradiction then "KHT-FAIL \($test): in a round \(.contradiction)"
 	  elif .counted == .seen then "KHT-PASS \($test)"
-	  else "KHT-FAIL \($test): counted \(.counted | sentence); executed \(.seen | sentence)" end;
+	  else "KHT-FAIL \($test): counted \(.counted | sentence); executed \(.seen | sentence)" end,
+	  if has("due") | not then empty
+	  elif .due as $due | .emptied | all(. == $due) then "KHT-PASS \($test)-empties-its-tlb"
+	  else "KHT-FAIL \($test)-empties-its-tlb: \(.emptied) tlbiel of all LPIDs in each round and not \(.due)" end;

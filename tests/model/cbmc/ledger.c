@@ -50,6 +50,8 @@
 #elif SCENARIO == 9	/* detach meanwhile */
 #define FIRST	enter(0); leave(0); if (!prepare(0)) return 0; \
 		maybe(absorb(1)) maybe(move(0, 2)) pay(); online(0); online(1); clean();
+#elif SCENARIO == 10	/* a debt in both scopes */
+#define FIRST	enter(0); leave(0); move(0, 2); maybe(move(2, 0)) invalidate_all(); enter(0); maybe(enter(1))
 #endif
 
 #ifndef LOG
@@ -230,7 +232,7 @@ static void flush_pages(const u64 *pages, u32 n)
 void kht_local_flush(u32 lpid)
 {
 	assert(lpid == LPID && !HASH);
-	flush(true, false);
+	flush(true, !kht_mutant(KHT_MUT_NO_COMBINED));
 }
 
 void kht_local_flush_process(u32 lpid)
