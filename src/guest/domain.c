@@ -511,7 +511,7 @@ static void stock_owes(cpumask_t *need_tlb_flush)
 {
 	unsigned int cpu;
 
-	for_each_clear_bit(cpu, cpumask_bits(cpu_online_mask), NR_CPUS)
+	for_each_clear_bit(cpu, cpumask_bits(cpu_online_mask), BITS_PER_TYPE(cpumask_t))
 		set_bit(cpu, cpumask_bits(need_tlb_flush));
 }
 
