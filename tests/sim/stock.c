@@ -427,9 +427,9 @@ static void run_guest(struct vcpu *v)
 		sim_fence();	/* the hwsync of switch_mmu_to_guest_radix() */
 		c->users = g->hash && g->honest ? g->used_by : NULL;
 		c->user = 1u << v->id;
-		/* Stock loads LPIDR first, and translates nothing until the guest runs. */
-		check_need_tlb_flush(g);
 		tlb_load_context(c, g->lpid, g->tables);
+		check_need_tlb_flush(g);
+		tlb_check(c, "on entry");
 		events.entries++;
 		this_task->in_guest = true;
 		execute(v);
@@ -469,6 +469,7 @@ static void quadrant_access(struct guest *g)
 	guarded = quadrant_begin(g);
 	sim_fence();
 	tlb_load_context(c, g->lpid, g->tables);
+	tlb_check(c, "on entry");
 	while (n--) {
 		yield();
 		tlb_touch(c, chance(PAGES));

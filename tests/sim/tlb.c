@@ -123,7 +123,6 @@ void tlb_load_context(struct cpu *c, u32 lpid, const u64 *tables)
 {
 	c->context = lpid;
 	c->tables = tables;
-	tlb_check(c, "on entry");
 }
 
 void tlb_unload_context(struct cpu *c)
