@@ -14,6 +14,8 @@ run_all() {
 run_all stock
 if module_load; then
 	run_all module
+	vmm cpu-online --variant detach --mmu hash --rounds 2 --tag module ||
+		kht_fail compare-counts-module "no core comes online without the module, see above"
 	module_unload || kht_fail compare-counts-module "the module does not unload, see above"
 else
 	kht_fail compare-counts-module "the module does not load, see above"

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * cpu-online: the last CPU goes offline and comes online, which is the operation, while a guest that runs on the
- * first one has nothing to do with it.
+ * cpu-online: a core other than the first goes offline and comes online.
+ *   idle    its last CPU does, which is the operation; a guest that runs on the first CPU has nothing to do with it
+ *   detach  all of it does, and the module is switched off meanwhile; the guest has run there before, and comes back.
+ *           For a hash guest (--mmu hash): what it flushes then is left to stock
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -11,51 +13,98 @@
 
 #include "vmm.h"
 
-static bool switched(const char *to)
-{
-	char path[64];
-	int fd, err;
+#define MAX_CPUS	64
 
-	snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%d/online", ncpus - 1);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
+static bool moves[MAX_CPUS];	/* the CPUs that go and come */
+static struct vm vm;
+static struct round r;
+static u64 value = 1;
+
+static bool written(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	bool ok;
+
 	if (fd < 0)
-		die("%s cannot be opened: %s; the kernel needs CONFIG_HOTPLUG_CPU.", path, strerror(errno));
-	err = write(fd, to, 1) < 0;
+		die("%s cannot be opened: %s.", path, strerror(errno));
+	ok = write(fd, text, strlen(text)) > 0;
 	close(fd);
-	return !err;
+	return ok;
 }
 
 /* The kernel gives up a CPU that stands still for 5 s, as an emulated one may. */
-static void switch_cpu(const char *to)
+static void switch_cpu(int cpu, const char *to)
 {
-	if (switched(to))
+	char path[64];
+
+	snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%d/online", cpu);
+	if (written(path, to))
 		return;
 	sleep(1);
-	if (!switched(to))
-		die("CPU %d cannot be switched to %s: %s.", ncpus - 1, to, strerror(errno));
+	if (!written(path, to))
+		die("CPU %d cannot be switched to %s: %s.", cpu, to, strerror(errno));
+}
+
+static void switch_core(const char *to)
+{
+	for (int cpu = 0; cpu < ncpus; cpu++)
+		if (moves[cpu])
+			switch_cpu(cpu, to);
+}
+
+static void enable_module(const char *to)
+{
+	if (!written("/sys/module/kvm_hv_tlb/parameters/enabled", to))
+		die("the module cannot be switched to %s: %s.", to, strerror(errno));
+}
+
+static void fill(void)
+{
+	guest_fill(&vm.vcpus[0], 0, opt.pages, value + opt.pages, value, 1);
+	value += opt.pages;
+	expect_fill(&vm, 0, opt.pages, value, "after a CPU came online");
+}
+
+static void idle_round(void)
+{
+	switch_core("0");
+	round_begin(&vm, &r);
+	op_begin(&r);
+	switch_core("1");
+	op_end(&r);
+	fill();
+	round_end(&vm, &r);
+}
+
+static void detach_round(void)
+{
+	pin(ncpus - 1);
+	fill();
+	pin(0);
+	switch_core("0");
+	enable_module("0");
+	switch_core("1");
+	pin(ncpus - 1);
+	round_begin(&vm, &r);
+	fill();
+	round_end(&vm, &r);
+	pin(0);
+	enable_module("1");
 }
 
 void cpu_online(void)
 {
-	u64 value = 1;
-	struct round r;
-	struct vm vm;
-
-	if (same_core(0, ncpus - 1))
+	if (ncpus > MAX_CPUS || same_core(0, ncpus - 1))
 		die("the last CPU has to be another core's.");
+	for (int cpu = 0; cpu < ncpus; cpu++)
+		moves[cpu] = variant("idle") ? cpu == ncpus - 1 : same_core(cpu, ncpus - 1);
 	vm_create(&vm, 1, data_alloc(opt.pages), opt.pages);
 	guest_fill(&vm.vcpus[0], 0, opt.pages, value, 0, 0);
-	for (u64 i = 0; i < opt.rounds; i++) {
-		switch_cpu("0");
-		round_begin(&vm, &r);
-		op_begin(&r);
-		switch_cpu("1");
-		op_end(&r);
-		guest_fill(&vm.vcpus[0], 0, opt.pages, value + opt.pages, value, 1);
-		round_end(&vm, &r);
-		value += opt.pages;
-		expect_fill(&vm, 0, opt.pages, value, "after a CPU came online");
-	}
+	for (u64 i = 0; i < opt.rounds; i++)
+		if (variant("idle"))
+			idle_round();
+		else
+			detach_round();
 	report_extra("tlb_sets", tlb_sets());
 	report(&vm);
 }

@@ -36,7 +36,7 @@ static const struct workload {
 	{ "fuzz",		fuzz,		"all",				1,	1 },
 	{ "files",		files,		"many few",			16,	1 },
 	{ "pressure",		pressure,	"vcpus",			512,	1 },
-	{ "cpu-online",		cpu_online,	"idle",				16,	4 },
+	{ "cpu-online",		cpu_online,	"idle detach",			16,	4 },
 	{ "exit-cost",		exit_cost,	"idle",				1,	12 },
 };
 
