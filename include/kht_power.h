@@ -18,8 +18,8 @@ const char *kht_power_unfit_for_hash(void);
 unsigned int kht_tlb_sets(void);
 
 /*
- * The same of a hash guest, as the kernel's own hash__tlbiel_all() does it on both. A guest's tlb_sets is
- * that of radix on a radix host.
+ * The same of a hash guest, as the kernel's own hash__tlbiel_all() does it on both. A guest's
+ * tlb_sets is that of radix on a radix host.
  */
 #define KHT_HASH_SETS	256
 

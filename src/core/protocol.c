@@ -18,8 +18,8 @@ static void execute_hash(struct kht_ledger *l, struct kht_thread *t, const struc
 }
 
 /*
- * The last step of each executor is this thread's ptesync and ERAT. A flush of the whole LPID is one
- * of both scopes, whichever owed it.
+ * The last step of each executor is this thread's ptesync and ERAT. A flush of the whole LPID
+ * settles both scopes.
  */
 static void execute(struct kht_ledger *l, struct kht_thread *t, const struct kht_debt *d)
 {
@@ -314,7 +314,7 @@ bool kht_pay_all(struct kht_ledger *l)
 	kht_lock(l);
 	upto = kht_commit(l);
 	kht_unlock(l);
-	/* Without the lock, which entering threads wait for: a thread that has settled meanwhile owes nothing. */
+	/* Not under the lock, which entering threads wait for: this takes as long as there are CPUs. */
 	for (cpu = 0; cpu < l->nr_threads && !owed; cpu++)
 		owed = kht_load(&l->seen[cpu]) < upto;
 	if (!owed || kht_mutant(KHT_MUT_NO_DETACH_SETTLE))

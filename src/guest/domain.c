@@ -42,7 +42,6 @@ static bool open;			/* domains may be made */
 static unsigned int log_size;
 static u64 *replay_buffers;
 
-/* @flags are the holder's. */
 void kht_lock(struct kht_ledger *l)
 	__acquires(l->lock)
 {
@@ -504,8 +503,8 @@ static void pay_process(void *domain)
 }
 
 /*
- * Also those that this kernel was told not to use (nr_cpus=): stock flushes only where it finds the bits of a
- * whole core.
+ * Also those that this kernel was told not to use (nr_cpus=): stock flushes only where it finds
+ * the bits of a whole core.
  */
 static void stock_owes(cpumask_t *need_tlb_flush)
 {
@@ -523,10 +522,11 @@ static void stock_owes(cpumask_t *need_tlb_flush)
  * later, stock's flush of it has some instructions too many.
  *
  * A CPU that goes down between them and this look has paid. One that comes up has flushed
- * everything on its way (kht_cpu_arrives()), for as long as a domain is found; one that comes later sees the bits.
- * The partition scope was broadcast (kht_pay_all()): a tlbie reaches what a sleeping thread
- * keeps, on which stock relies for an offline CPU too (cleanup_cpu_mmu_context() says that it
- * does not flush guests' translations, and start_secondary_resume() runs no tlbiel).
+ * everything on its way (kht_cpu_arrives()), for as long as a domain is found. One that comes
+ * later sees the bits. The partition scope was broadcast (kht_pay_all()): a tlbie reaches what
+ * a sleeping thread keeps. Stock relies on that too for an offline CPU: cleanup_cpu_mmu_context()
+ * says that guests' translations are not necessarily flushed when it goes, and
+ * start_secondary_resume() runs no tlbiel when it comes back.
  * litmus: offline-bits
  */
 static void pay_offline(struct kvm *kvm)
@@ -585,8 +585,9 @@ static bool hash_guests(void)
 }
 
 /*
- * Invariant 5, on a CPU that has come online and takes no task of a VMM yet: the scheduler waits with those for
- * CPUHP_AP_ACTIVE (is_cpu_allowed()), so that none has entered a guest or will before this is over.
+ * Invariant 5, by the hotplug thread of a CPU that has come online. It takes no task of a VMM yet:
+ * the scheduler waits with those for CPUHP_AP_ACTIVE (is_cpu_allowed()). So nobody enters a guest
+ * here before this is over.
  */
 void kht_cpu_arrives(void)
 {

@@ -51,8 +51,8 @@ const char *kht_power_unfit(void)
 }
 
 /*
- * An ultravisor keeps the partition table. Writing an entry again, which is how the kernel flushes a
- * hash guest's LPID (kht_hash_broadcast_lpid()), registers it with the ultravisor then, and
+ * An ultravisor keeps the partition table. Writing an entry again, which is how the kernel flushes
+ * a hash guest's LPID (kht_hash_broadcast_lpid()), then registers it with the ultravisor and
  * prints a line (mmu_partition_table_set_entry()).
  */
 const char *kht_power_unfit_for_hash(void)
@@ -144,9 +144,9 @@ static __always_inline void radix_sets(unsigned long is, int prs)
  * All of a radix guest, as the kernel does it (tlbiel_all_isa300() in radix_tlb.c): the partition
  * scope first, then the process scope. By congruence class, PRS=0 names classes of guest real
  * addresses. Nothing says that it takes what a core has combined from both scopes, which lies
- * in the class of an effective address. Where a page is named (kht_local_pages(), and every
- * broadcast of the kernel) PRS=0 has to be enough. Stock's own flush at entry, flush_guest_tlb(), is
- * PRS=1 alone, since what it settles is of the process scope.
+ * in the class of an effective address. Where a page is named (kht_local_pages()), and in every
+ * broadcast of the kernel, PRS=0 has to be enough. Stock's own flush at entry, flush_guest_tlb(),
+ * is PRS=1 alone, since what it settles is of the process scope.
  *
  * On POWER9 that is 256 instructions, on POWER10 two.
  */
@@ -159,9 +159,10 @@ static void radix_both_scopes(unsigned long is)
 }
 
 /*
- * All of a hash guest, as the kernel does it (tlbiel_all_isa300() in hash_utils.c): RIC=2 is for the cached entries
- * of the partition table and, with PRS=1, of the process table, of which hash guests have none. Every class of
- * the TLB, the first too, is RIC=0. Stock's own flush at entry is RIC=0 alone.
+ * All of a hash guest, as the kernel does it (tlbiel_all_isa300() in hash_utils.c): RIC=2 is for the
+ * cached entries of the partition table and, with PRS=1, of the process table, which hash guests
+ * do not use. Every class of the TLB, the first too, is RIC=0: 258 instructions in all. Stock's own
+ * flush at entry is RIC=0 alone.
  */
 static void hash_sets(unsigned long is)
 {
@@ -200,7 +201,7 @@ void kht_hash_local_flush(u32 lpid)
 	return_lpidr(&b, 0);
 }
 
-/* As the kernel does on a thread that starts for the first time (tlbiel_all()). LPIDR means nothing to IS=3. */
+/* As the kernel does on a thread that first starts (tlbiel_all()). LPIDR means nothing to IS=3. */
 void kht_local_flush_all(void)
 {
 	struct borrow b;
