@@ -314,7 +314,7 @@ bool kht_pay_all(struct kht_ledger *l)
 	kht_lock(l);
 	upto = kht_commit(l);
 	kht_unlock(l);
-	/* Not under the lock, which entering threads wait for: this takes as long as there are CPUs. */
+	/* Not under the lock, which entering threads wait for: there may be many CPUs. */
 	for (cpu = 0; cpu < l->nr_threads && !owed; cpu++)
 		owed = kht_load(&l->seen[cpu]) < upto;
 	if (!owed || kht_mutant(KHT_MUT_NO_DETACH_SETTLE))

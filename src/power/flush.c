@@ -159,9 +159,9 @@ static void radix_both_scopes(unsigned long is)
 }
 
 /*
- * All of a hash guest, as the kernel does it (tlbiel_all_isa300() in hash_utils.c): RIC=2 is for the
- * cached entries of the partition table and, with PRS=1, of the process table, which hash guests
- * do not use. Every class of the TLB, the first too, is RIC=0: 258 instructions in all. Stock's own
+ * All of a hash guest, as the kernel does it (tlbiel_all_isa300() in hash_utils.c): RIC=2 is for
+ * the cached entries of the partition table and, with PRS=1, of the process table, which hash
+ * guests do not use. Every class of the TLB, the first too, is RIC=0: 258 instructions in all. Stock's own
  * flush at entry is RIC=0 alone.
  */
 static void hash_sets(unsigned long is)
