@@ -119,6 +119,8 @@ enum kht_mutant {
 	/* Of batches and calls, in src/guest. */
 	KHT_MUT_CALL_LEFT_OPEN,		/* 38: an L1's call returns before what it has absorbed is flushed */
 	KHT_MUT_FAULT_BEFORE_FLUSH,	/* 39: others do not cover what an open batch has taken away */
+	/* Of src/power again. */
+	KHT_MUT_NO_COMBINED,		/* 40: a flush of the LPID leaves PRS=1, and what was combined */
 };
 
 #ifndef KHT_MUTANT

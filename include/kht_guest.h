@@ -22,6 +22,12 @@ struct kht_batcher {
 	bool shadows;			/* absorbs what is invalidated in shadows too */
 };
 
+/* kht_lock()'s */
+struct kht_ledger_lock {
+	raw_spinlock_t lock;
+	unsigned long flags;		/* interrupts of who holds it */
+};
+
 /*
  * The translations of one LPID: of a guest (L1), or of one of its nested guests
  * (L2), whose LPID is that of its shadow tables. A guest and its shadows are a
@@ -29,7 +35,7 @@ struct kht_batcher {
  */
 struct kht_domain {
 	struct kht_ledger *ledger;
-	raw_spinlock_t lock;		/* the ledger's */
+	struct kht_ledger_lock lock;
 	struct kvm *kvm;
 	u32 lpid;
 	bool live;			/* every CPU has passed our entry hook since creation */
@@ -77,7 +83,7 @@ void kht_domains_open(void);
 void kht_domains_close(void);
 void kht_domains_free(void);
 void kht_domains_pay(void);
-void kht_cpu_arrives(unsigned int cpu);
+void kht_cpu_arrives(void);			/* on that CPU, may sleep */
 void kht_forget_vcpus(const struct kht_ledger *l);	/* whose guest nobody runs */
 void kht_visit_guests(void (*fn)(struct kvm *kvm, void *arg), void *arg);	/* may sleep */
 

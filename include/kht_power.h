@@ -11,8 +11,17 @@ struct kvm;
 /* NULL, or why this machine must keep stock behaviour (a sentence). */
 const char *kht_power_unfit(void);
 
+/* The same for hash guests alone. */
+const char *kht_power_unfit_for_hash(void);
+
 /* Congruence classes a whole-LPID tlbiel walks: 128 on POWER9, 1 on POWER10. */
 unsigned int kht_tlb_sets(void);
+
+/*
+ * The same of a hash guest, as the kernel's own hash__tlbiel_all() does it on both. A guest's
+ * tlb_sets is that of radix on a radix host.
+ */
+#define KHT_HASH_SETS	256
 
 struct kht_core kht_core_of(unsigned int cpu);
 

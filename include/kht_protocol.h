@@ -39,7 +39,7 @@ struct kht_cover kht_cover(struct kht_ledger *l, const struct kht_thread *thread
 
 u32 kht_left_core(struct kht_ledger *l, const struct kht_thread *threads,
 		  struct kht_core core, unsigned int *cpus);
-void kht_thread_arrives(struct kht_ledger *l, struct kht_core core);
+void kht_thread_arrives(bool hash_guests);
 
 void kht_done_everywhere(struct kht_ledger *l, u64 upto);
 bool kht_pay_all(struct kht_ledger *l);

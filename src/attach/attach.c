@@ -3,7 +3,7 @@
  * Getting in and out, as a whole. The order is the argument:
  *
  * in	1. hooks on the invalidations	they do nothing without a domain
- *	2. CPU hotplug			a CPU that arrives owes
+ *	2. CPU hotplug			a CPU that arrives begins with an empty TLB
  *	3. kvmppc_hv_ops		vcpu_put takes marks away
  *	4. entry tracepoint		marks are set from here on
  *	5. domains may be made
@@ -56,7 +56,7 @@ static struct kht_audit_calls audit_calls;
 
 static int cpu_arrives(unsigned int cpu)
 {
-	kht_cpu_arrives(cpu);
+	kht_cpu_arrives();
 	return 0;
 }
 
@@ -110,8 +110,13 @@ static void *find_function(const char *name, char why[KHT_WHY])
 
 static bool find_partition_setter(void)
 {
-	set_partition_fn fn = find_function("kvmppc_setup_partition_table", why_no_hash);
+	const char *unfit = kht_power_unfit_for_hash();
+	set_partition_fn fn = NULL;
 
+	if (unfit)
+		snprintf(why_no_hash, sizeof(why_no_hash), "%s", unfit);
+	else
+		fn = find_function("kvmppc_setup_partition_table", why_no_hash);
 	kht_hash_use(fn);
 	return fn;
 }
@@ -219,7 +224,7 @@ static void attach_auditor(void)
 static int attach_hotplug(void)
 {
 	int rc = kht_fault_name("cpuhp") ? -ENOSPC :
-		 cpuhp_setup_state_nocalls(CPUHP_BP_PREPARE_DYN, "kvm_hv_tlb:prepare",
+		 cpuhp_setup_state_nocalls(CPUHP_AP_ONLINE_DYN, "kvm_hv_tlb:online",
 					   cpu_arrives, NULL);
 
 	if (rc < 0)

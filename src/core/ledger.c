@@ -121,12 +121,20 @@ static bool logged(const struct kht_ledger *l, u64 from)
 	return l->gen + l->staged - from <= l->log_size;
 }
 
+/* Under the lock for longer than anything else is: a division for all, not for each entry. */
 static u32 copy_log(const struct kht_ledger *l, u64 *pages, u64 from)
 {
-	u32 n = 0;
+	u32 size = l->log_size, n, at, count;
+	const u64 *log = l->log;
 
-	while (from < l->gen && n < l->log_size)
-		pages[n++] = l->log[++from % l->log_size];
+	if (!size)
+		return 0;
+	count = l->gen - from < size ? l->gen - from : size;
+	at = (from + 1) % size;
+	for (n = 0; n < count; n++) {
+		pages[n] = log[at];
+		at = at + 1 < size ? at + 1 : 0;
+	}
 	return n;
 }
 

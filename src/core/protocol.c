@@ -17,13 +17,16 @@ static void execute_hash(struct kht_ledger *l, struct kht_thread *t, const struc
 		kht_hash_local_sync(l->lpid);
 }
 
-/* The last step of each executor is this thread's ptesync and ERAT. */
+/*
+ * The last step of each executor is this thread's ptesync and ERAT. A flush of the whole LPID
+ * settles both scopes.
+ */
 static void execute(struct kht_ledger *l, struct kht_thread *t, const struct kht_debt *d)
 {
 	if (l->hash)
 		return execute_hash(l, t, d);
 	if (d->need == KHT_FLUSH)
-		kht_local_flush(l->lpid);
+		return kht_local_flush(l->lpid);
 	if (d->need == KHT_REPLAY)
 		kht_local_pages(l->lpid, t->replay, d->pages);
 	if (d->process == KHT_FLUSH)
@@ -248,18 +251,25 @@ u32 kht_left_core(struct kht_ledger *l, const struct kht_thread *threads,
 }
 
 /*
- * A thread of @core comes online whose translations nobody vouches for. It is
- * not in guest yet, so there is nobody to look for. In the partition scope this
- * costs every other core one flush too, which is legal.
+ * Invariant 5: a thread comes online, and nobody vouches for what its TLB and ERAT hold. So
+ * they are emptied, of all guests at once, by the thread itself, before it can use a guest's
+ * translations. Its ledger entries stay as they are: they say that invalidations have been
+ * executed here, which is true of an empty TLB. So is what a broadcast has been credited with while
+ * the thread was off.
+ *
+ * A debt recorded earlier, while the thread was on its way up, would not do. A broadcast
+ * after that is credited to the thread, which it may not have reached; the thread then finds
+ * nothing owed. And who detaches meanwhile finds no thread to interrupt.
+ *
+ * The siblings, which may be in guest, fill the TLB again from the tables in force.
  */
-void kht_thread_arrives(struct kht_ledger *l, struct kht_core core)
+void kht_thread_arrives(bool hash_guests)
 {
 	if (kht_mutant(KHT_MUT_HOTPLUG_CLEAN))
 		return;
-	kht_record(l, NULL);
-	kht_lock(l);
-	kht_leave_core(l, core);
-	kht_unlock(l);
+	kht_local_flush_all();
+	if (hash_guests)
+		kht_hash_local_flush_all();
 }
 
 /*
@@ -303,9 +313,10 @@ bool kht_pay_all(struct kht_ledger *l)
 
 	kht_lock(l);
 	upto = kht_commit(l);
+	kht_unlock(l);
+	/* Not under the lock, which entering threads wait for: there may be many CPUs. */
 	for (cpu = 0; cpu < l->nr_threads && !owed; cpu++)
 		owed = kht_load(&l->seen[cpu]) < upto;
-	kht_unlock(l);
 	if (!owed || kht_mutant(KHT_MUT_NO_DETACH_SETTLE))
 		return false;
 	if (l->hash)

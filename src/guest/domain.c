@@ -45,13 +45,19 @@ static u64 *replay_buffers;
 void kht_lock(struct kht_ledger *l)
 	__acquires(l->lock)
 {
-	raw_spin_lock((raw_spinlock_t *)l->lock);
+	struct kht_ledger_lock *lock = l->lock;
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&lock->lock, flags);
+	lock->flags = flags;
 }
 
 void kht_unlock(struct kht_ledger *l)
 	__releases(l->lock)
 {
-	raw_spin_unlock((raw_spinlock_t *)l->lock);
+	struct kht_ledger_lock *lock = l->lock;
+
+	raw_spin_unlock_irqrestore(&lock->lock, lock->flags);
 }
 
 static void free_domain(struct kht_domain *d)
@@ -88,7 +94,7 @@ static struct kht_domain *alloc_domain(struct kvm *kvm, u32 lpid)
 	d->lpid = lpid;
 	d->stats = &d->counts;
 	INIT_LIST_HEAD(&d->shadows);
-	raw_spin_lock_init(&d->lock);
+	raw_spin_lock_init(&d->lock.lock);
 	d->ledger = kht_ledger_init(mem, lpid, nr_cpu_ids, log_size);
 	d->ledger->lock = &d->lock;
 	return d;
@@ -496,24 +502,40 @@ static void pay_process(void *domain)
 		kht_count(d->stats, KHT_STAT_PROCESS_FLUSHES, 1);
 }
 
+/*
+ * Also those that this kernel was told not to use (nr_cpus=): stock flushes only where it finds
+ * the bits of a whole core.
+ */
 static void stock_owes(cpumask_t *need_tlb_flush)
 {
-	int cpu;
+	unsigned int cpu;
 
-	for_each_possible_cpu(cpu)
-		if (!cpu_online(cpu))
-			cpumask_set_cpu(cpu, need_tlb_flush);
+	for_each_clear_bit(cpu, cpumask_bits(cpu_online_mask), BITS_PER_TYPE(cpumask_t))
+		set_bit(cpu, cpumask_bits(need_tlb_flush));
 }
 
 /*
- * The interrupt finds no CPU that is offline. Should one come back after us,
- * stock's own bits make it flush.
+ * The interrupts find no CPU that is offline. Stock's own bits make it flush when it comes back
+ * after us: the process scope of a radix guest, and of a hash guest as many congruence classes
+ * as tlb_sets says. On a radix host that is the number for radix guests: 128 of 256, on
+ * POWER10 one. So it gets the number for hash guests. Should the guest become a radix guest
+ * later, stock's flush of it has some instructions too many.
+ *
+ * A CPU that goes down between them and this look has paid. One that comes up has flushed
+ * everything on its way (kht_cpu_arrives()), for as long as a domain is found. One that comes
+ * later sees the bits. The partition scope was broadcast (kht_pay_all()): a tlbie reaches what
+ * a sleeping thread keeps. Stock relies on that too for an offline CPU: cleanup_cpu_mmu_context()
+ * says that guests' translations are not necessarily flushed when it goes, and
+ * start_secondary_resume() runs no tlbiel when it comes back.
+ * litmus: offline-bits
  */
 static void pay_offline(struct kvm *kvm)
 {
 	struct kvm_nested_guest *gp;
 	int number;
 
+	if (!kvm_is_radix(kvm))
+		WRITE_ONCE(kvm->arch.tlb_sets, KHT_HASH_SETS);
 	stock_owes(&kvm->arch.need_tlb_flush);
 	spin_lock(&kvm->mmu_lock);
 	idr_for_each_entry(&kvm->arch.kvm_nested_guest_idr, gp, number)
@@ -537,29 +559,39 @@ void kht_domains_pay(void)
 	mutex_lock(&domain_mutex);
 	list_for_each_entry(d, &domains, node) {
 		pay(d);
-		pay_offline(d->kvm);
 		rcu_read_lock();
 		list_for_each_entry_rcu(shadow, &d->shadows, sibling)
 			pay(shadow);
 		rcu_read_unlock();
+		pay_offline(d->kvm);
 	}
 	mutex_unlock(&domain_mutex);
 }
 
-/* A CPU is about to come online with a TLB nobody vouches for (invariant 5). */
-void kht_cpu_arrives(unsigned int cpu)
+/* One that comes later, or becomes one, begins with a flush of everything on each CPU. */
+static bool hash_guests(void)
 {
-	struct kht_domain *d, *shadow;
+	struct kht_domain *d;
+	bool found = false;
+	u32 lpid;
 
-	mutex_lock(&domain_mutex);
-	list_for_each_entry(d, &domains, node) {
-		kht_thread_arrives(d->ledger, kht_core_of(cpu));
-		rcu_read_lock();
-		list_for_each_entry_rcu(shadow, &d->shadows, sibling)
-			kht_thread_arrives(shadow->ledger, kht_core_of(cpu));
-		rcu_read_unlock();
+	rcu_read_lock();
+	for (lpid = 0; lpid < KHT_NR_LPIDS && !found; lpid++) {
+		d = kht_domain(lpid);
+		found = d && READ_ONCE(d->ledger->hash);
 	}
-	mutex_unlock(&domain_mutex);
+	rcu_read_unlock();
+	return found;
+}
+
+/*
+ * Invariant 5, by the hotplug thread of a CPU that has come online. It takes no task of a VMM yet:
+ * the scheduler waits with those for CPUHP_AP_ACTIVE (is_cpu_allowed()). So nobody enters a guest
+ * here before this is over.
+ */
+void kht_cpu_arrives(void)
+{
+	kht_thread_arrives(hash_guests());
 }
 
 int kht_domains_init(unsigned int log_entries)

@@ -30,7 +30,8 @@ static void count_settle(struct kht_domain *d, const struct kht_debt *debt)
 	case KHT_NOTHING:
 		break;
 	}
-	if (debt->process == KHT_FLUSH)
+	/* A flush of the whole LPID has done it. */
+	if (debt->process == KHT_FLUSH && debt->need != KHT_FLUSH)
 		kht_count(d->stats, KHT_STAT_PROCESS_FLUSHES, 1);
 }
 

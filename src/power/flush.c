@@ -12,6 +12,7 @@
 #include <linux/preempt.h>
 #include <asm/cpu_has_feature.h>
 #include <asm/cputhreads.h>
+#include <asm/firmware.h>
 #include <asm/hw_irq.h>
 #include <asm/kvm_ppc.h>
 #include <asm/kvm_book3s.h>
@@ -20,19 +21,15 @@
 #include <asm/reg.h>
 #include <asm/tlbflush.h>
 #include "kht_env.h"
+#include "kht_faults.h"
 #include "kht_power.h"
 
 #define POWER9_RADIX_SETS	128	/* arch/powerpc/include/asm/book3s/64/mmu-hash.h */
 #define POWER10_RADIX_SETS	1
-/*
- * Of a hash guest: every congruence class, as the kernel's own hash__tlbiel_all() does on
- * both. A guest's tlb_sets is that of radix on a radix host, half of it.
- */
-#define HASH_SETS		256
-
 #define RIC_TLB		0	/* ISA 3.0B Book III 5.9.3.3: TLB only */
-#define RIC_ALL		2	/* TLB, page walk cache, partition-table caching */
+#define RIC_ALL		2	/* TLB, page walk cache, caching of partition or process table */
 #define IS_LPID		PPC_BIT(52)	/* IS=2: every entry of LPIDR */
+#define IS_ALL		(PPC_BIT(52) | PPC_BIT(53))	/* IS=3: of every LPID */
 #define SET_STEP	PPC_BIT(51)
 
 unsigned int kht_tlb_sets(void)
@@ -50,6 +47,18 @@ const char *kht_power_unfit(void)
 		return "the host does not use radix translation";
 	if (cpu_has_feature(CPU_FTR_P9_RADIX_PREFETCH_BUG))
 		return "this POWER9 revision prefetches translations of the wrong LPID (CPU_FTR_P9_RADIX_PREFETCH_BUG)";
+	return NULL;
+}
+
+/*
+ * An ultravisor keeps the partition table. Writing an entry again, which is how the kernel flushes
+ * a hash guest's LPID (kht_hash_broadcast_lpid()), then registers it with the ultravisor and
+ * prints a line (mmu_partition_table_set_entry()).
+ */
+const char *kht_power_unfit_for_hash(void)
+{
+	if (firmware_has_feature(FW_FEATURE_ULTRAVISOR) || kht_fault_name("ultravisor"))
+		return "an ultravisor keeps the partition table";
 	return NULL;
 }
 
@@ -116,37 +125,99 @@ static __always_inline void return_lpidr(struct borrow *b, int r)
 	local_irq_restore(b->flags);
 }
 
-static __always_inline void flush_sets(u32 lpid, int prs, int r, unsigned int sets)
+static unsigned int sets(unsigned int n)
 {
-	unsigned long rb = IS_LPID;
-	unsigned int set;
-	struct borrow b;
+	return kht_mutant(KHT_MUT_ONE_SET) ? 1 : n;
+}
 
-	borrow_lpidr(&b, lpid);
-	local_invalidate(rb, RIC_ALL, prs, r);
-	for (set = 1; set < sets && !kht_mutant(KHT_MUT_ONE_SET); set++) {
-		rb += SET_STEP;
-		local_invalidate(rb, RIC_TLB, prs, r);
-	}
-	return_lpidr(&b, r);
+/* Every congruence class; RIC=2 takes one of them, and what there is beside the TLB. */
+static __always_inline void radix_sets(unsigned long is, int prs)
+{
+	unsigned int set;
+
+	local_invalidate(is, RIC_ALL, prs, 1);
+	for (set = 1; set < sets(kht_tlb_sets()); set++)
+		local_invalidate(is + set * SET_STEP, RIC_TLB, prs, 1);
+}
+
+/*
+ * All of a radix guest, as the kernel does it (tlbiel_all_isa300() in radix_tlb.c): the partition
+ * scope first, then the process scope. By congruence class, PRS=0 names classes of guest real
+ * addresses. Nothing says that it takes what a core has combined from both scopes, which lies
+ * in the class of an effective address. Where a page is named (kht_local_pages()), and in every
+ * broadcast of the kernel, PRS=0 has to be enough. Stock's own flush at entry, flush_guest_tlb(),
+ * is PRS=1 alone, since what it settles is of the process scope.
+ *
+ * On POWER9 that is 256 instructions, on POWER10 two.
+ */
+static void radix_both_scopes(unsigned long is)
+{
+	if (!kht_mutant(KHT_MUT_WRONG_SCOPE))
+		radix_sets(is, 0);
+	if (!kht_mutant(KHT_MUT_NO_COMBINED))
+		radix_sets(is, 1);
+}
+
+/*
+ * All of a hash guest, as the kernel does it (tlbiel_all_isa300() in hash_utils.c): RIC=2 is for
+ * the cached entries of the partition table and, with PRS=1, of the process table, which hash
+ * guests do not use. Every class of the TLB, the first too, is RIC=0: 258 instructions in all. Stock's own
+ * flush at entry is RIC=0 alone.
+ */
+static void hash_sets(unsigned long is)
+{
+	unsigned int set;
+
+	local_invalidate(is, RIC_ALL, 0, 0);
+	local_invalidate(is, RIC_ALL, 1, 0);
+	for (set = 0; set < sets(KHT_HASH_SETS); set++)
+		local_invalidate(is + set * SET_STEP, RIC_TLB, 0, 0);
 }
 
 void kht_local_flush(u32 lpid)
 {
-	if (kht_mutant(KHT_MUT_WRONG_SCOPE))
-		flush_sets(lpid, 1, 1, kht_tlb_sets());
-	else
-		flush_sets(lpid, 0, 1, kht_tlb_sets());
+	struct borrow b;
+
+	borrow_lpidr(&b, lpid);
+	radix_both_scopes(IS_LPID);
+	return_lpidr(&b, 1);
 }
 
 void kht_local_flush_process(u32 lpid)
 {
-	flush_sets(lpid, 1, 1, kht_tlb_sets());
+	struct borrow b;
+
+	borrow_lpidr(&b, lpid);
+	radix_sets(IS_LPID, 1);
+	return_lpidr(&b, 1);
 }
 
 void kht_hash_local_flush(u32 lpid)
 {
-	flush_sets(lpid, 0, 0, HASH_SETS);
+	struct borrow b;
+
+	borrow_lpidr(&b, lpid);
+	hash_sets(IS_LPID);
+	return_lpidr(&b, 0);
+}
+
+/* As the kernel does on a thread that first starts (tlbiel_all()). LPIDR means nothing to IS=3. */
+void kht_local_flush_all(void)
+{
+	struct borrow b;
+
+	borrow_lpidr(&b, mfspr(SPRN_LPID));
+	radix_both_scopes(IS_ALL);
+	return_lpidr(&b, 0);
+}
+
+void kht_hash_local_flush_all(void)
+{
+	struct borrow b;
+
+	borrow_lpidr(&b, mfspr(SPRN_LPID));
+	hash_sets(IS_ALL);
+	return_lpidr(&b, 0);
 }
 
 /* AP field of a radix page size (ISA 3.0B Book III figure "AP encodings"). */

@@ -48,6 +48,8 @@ run $tag replace --variant slot --rounds 10
 run $tag remap --variant core --rounds 40
 # Few pages: in a long pass the tick drives the sibling out of the guest, as the missing interrupt should.
 run $tag remap --variant sibling --pages 4 --rounds 40
+# More pages than the log has entries: the debt is the whole LPID.
+run $tag remap --variant host --pages 64 --rounds 6
 run $tag hash
 run $tag migrate --variant sibling --rounds 40
 run $tag churn --vcpus 4 --seconds 6 --seed 7

@@ -57,6 +57,8 @@ cpu_offline() {
 	under_churn cpu-offline-and-online-loses-nothing 6 offline_and_online
 	under_churn unload-with-a-cpu-offline-loses-nothing 3 away_without_module
 	figures_are_ours after-cpu-offline
+	run module cpu-online
+	expect cpu-online-costs-other-cores-nothing local_flushes -eq 0
 }
 
 # What a CPU keeps for a vCPU must go with the module, also while it is offline.

@@ -6,6 +6,8 @@
 #include "guest.h"
 #include "kht_protocol.h"
 
+struct lock hotplug_lock;	/* cpus_write_lock() of a CPU that comes or goes; the module's state waits for it */
+bool hotplug_state;		/* the module's is registered */
 bool hooks, domains_open, deferring, moving, param_defer, param_lazy_move, param_hpt_local;
 struct kht_thread threads[MAX_CPUS];
 
@@ -47,10 +49,11 @@ void domains_reset(void)
 	}
 	memset(table, 0, sizeof(table));
 	memset(&domain_mutex, 0, sizeof(domain_mutex));
+	memset(&hotplug_lock, 0, sizeof(hotplug_lock));
 	memset(threads, 0, sizeof(threads));
 	for (i = 0; i < MAX_CPUS; i++)
 		threads[i].replay = replay_buffers[i];
-	hooks = domains_open = deferring = moving = false;
+	hooks = hotplug_state = domains_open = deferring = moving = false;
 	param_defer = param_lazy_move = param_hpt_local = true;
 }
 
@@ -120,10 +123,17 @@ void adopt(struct guest *g)
 	mutex_unlock(&domain_mutex);
 }
 
+static void set_hotplug_state(bool on)
+{
+	mutex_lock(&hotplug_lock);
+	hotplug_state = on;
+	mutex_unlock(&hotplug_lock);
+}
+
 void attach(void)
 {
 	hooks = true;
-	yield();
+	set_hotplug_state(true);
 	domains_open = true;
 	yield();
 	moving = true;
@@ -148,9 +158,14 @@ static void pay(struct guest *g)
 	events.paid += kht_pay_all(d->ledger);
 	if (!mutant(SIM_MUT_DETACH_NO_PROCESS))
 		on_each_cpu(pay_process, d);
-	for (i = 0; i < nr_cpus; i++)
-		if (cpus[i].offline)
-			g->need_tlb_flush |= 1ull << i;
+	for (i = 0; i < nr_cpus; i++) {
+		yield();
+		if (!cpus[i].offline || mutant(SIM_MUT_NO_STOCK_BITS))
+			continue;
+		events.paid_offline++;
+		g->all_sets |= g->hash && !mutant(SIM_MUT_HALF_THE_SETS);
+		g->need_tlb_flush |= 1ull << i;
+	}
 }
 
 static void wait_for_ops(void)
@@ -163,6 +178,8 @@ void detach(void)
 {
 	unsigned int i;
 
+	if (mutant(SIM_MUT_UNPLUGGED_FIRST))
+		set_hotplug_state(false);
 	moving = false;
 	yield();
 	deferring = false;
@@ -179,29 +196,37 @@ void detach(void)
 	synchronize_rcu();
 	hooks = false;
 	synchronize_rcu();
+	set_hotplug_state(false);
 	events.detaches++;
 }
 
-/*
- * Before @cpu comes online. Its core may have come back with anything in its
- * TLB, which the stock kernel does not expect: for guests with a ledger only.
- */
-void cpu_arrives(unsigned int cpu)
+/* Only a mistake has a callback in the PREPARE section. */
+void cpu_prepares(unsigned int cpu)
 {
-	struct kht_core core = core_of(cpu);
 	unsigned int i;
 
-	mutex_lock(&domain_mutex);
-	for (i = 0; i < GUESTS; i++) {
-		struct domain *d = domain_of(&guests[i]);
-
-		if (!d)
+	for (i = 0; i < LPIDS && mutant(SIM_MUT_ARRIVES_EARLY); i++) {
+		if (!table[i])
 			continue;
-		if (cpu == core.first)
-			tlb_garbage(cpus[cpu].tlb, d->ledger->lpid);
-		kht_thread_arrives(d->ledger, core);
+		kht_record(table[i]->ledger, NULL);
+		kht_lock(table[i]->ledger);
+		kht_leave_core(table[i]->ledger, core_of(cpu));
+		kht_unlock(table[i]->ledger);
 	}
-	mutex_unlock(&domain_mutex);
+}
+
+/* The module's callback in the ONLINE section: on the CPU itself, before it is active. */
+void cpu_arrives(void *unused)
+{
+	bool hash_guests = false;
+	unsigned int i;
+
+	(void)unused;
+	if (mutant(SIM_MUT_ARRIVES_EARLY))
+		return;
+	for (i = 0; i < LPIDS && !mutant(SIM_MUT_ARRIVES_RADIX_ONLY); i++)
+		hash_guests |= table[i] && table[i]->ledger->hash;
+	kht_thread_arrives(hash_guests);
 }
 
 /* Entry, exit, quadrant accesses */
@@ -346,13 +371,22 @@ void kht_hash_kick(const struct kht_ledger *l, u64 upto)
 	preempt_enable();
 }
 
+static void flush_here(void *lpid)
+{
+	events.hash_paid_here++;
+	kht_hash_local_flush((uintptr_t)lpid);
+}
+
 void kht_hash_broadcast(u32 lpid)
 {
 	unsigned int i = 0;
 
 	while (guests[i].lpid != lpid)
 		i++;
-	mutex_lock(&guests[i].mmu_setup_lock);
+	if (!mutex_trylock(&guests[i].mmu_setup_lock)) {
+		on_each_cpu(flush_here, (void *)(uintptr_t)lpid);
+		return;
+	}
 	hash_drop_everywhere(lpid, 0, PAGES - 1);
 	mutex_unlock(&guests[i].mmu_setup_lock);
 }

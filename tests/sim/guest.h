@@ -27,6 +27,13 @@ enum {
 
 	/* Shown by few seeds: --mutant only. */
 	SIM_MUT_LATE_KIND = 60,		/* a ledger learns at the first entry that its guest is a hash guest */
+
+	/* Of CPUs that come and go. */
+	SIM_MUT_HALF_THE_SETS,		/* one that is off while we detach: stock's flush of a hash guest as it is */
+	SIM_MUT_NO_STOCK_BITS,		/* nor that */
+	SIM_MUT_ARRIVES_RADIX_ONLY,	/* one that comes keeps what it has of hash guests */
+	SIM_MUT_ARRIVES_EARLY,		/* it flushes nothing: a debt is recorded while it is still off */
+	SIM_MUT_UNPLUGGED_FIRST,	/* detaching begins with the state of CPU hotplug */
 	SIM_MUT_END,
 };
 
@@ -77,6 +84,7 @@ struct guest {
 	u64 tables[PAGES];
 	struct lock mmu_lock;
 	u64 need_tlb_flush;	/* stock's bits, by CPU */
+	bool all_sets;		/* tlb_sets: of a hash guest, whether stock's flush takes all of them */
 	struct vcpu vcpu[VCPUS];
 	struct proc proc[PROCS];
 	bool hash;
@@ -94,6 +102,8 @@ struct guest {
 };
 
 extern struct guest guests[GUESTS];
+extern struct lock hotplug_lock;
+extern bool hotplug_state;
 extern bool hooks, domains_open, deferring, moving, param_defer, param_lazy_move, param_hpt_local;
 
 /* guest.c: the module */
@@ -105,7 +115,8 @@ void adopt(struct guest *g);
 void do_nothing(void *unused);
 void attach(void);
 void detach(void);
-void cpu_arrives(unsigned int cpu);
+void cpu_prepares(unsigned int cpu);
+void cpu_arrives(void *unused);
 void on_guest_enter(struct vcpu *v);
 bool quadrant_begin(struct guest *g);
 void quadrant_end(void);

@@ -305,6 +305,15 @@ bool trylock(struct lock *l)
 	return true;
 }
 
+bool mutex_trylock(struct lock *l)
+{
+	yield();
+	if (l->held)
+		return false;
+	acquired(l);
+	return true;
+}
+
 void mutex_unlock(struct lock *l)
 {
 	released(l);
@@ -447,6 +456,7 @@ void machine_start(u64 with_seed)
 		.ceiling = (u32[]){ 0, 1, 3, 64 }[chance(4)],
 		.calm = (u32[]){ 1, 10 }[chance(2)],
 		.hash = with_seed % 2, .quiet = (u32[]){ 1, 50 }[chance(2)],
+		.restless = !chance(6),
 	};
 	nr_cpus = shape.cores * shape.threads;
 	for (i = 0; i < MAX_CPUS; i++) {

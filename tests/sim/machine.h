@@ -50,7 +50,8 @@ struct cpu {
 	unsigned int nr, tlb;	/* tlb: the TLB it uses */
 	struct task *task;	/* NULL: idle */
 	struct task idle;
-	bool offline, leaving;	/* leaving: about to go offline, takes no new task */
+	bool offline;		/* it runs nothing, and takes no interrupt */
+	bool leaving;		/* about to go offline, or not active yet: it takes no task */
 	int irq_off;
 	u32 context;		/* LPID whose translations it may use now, or 0 */
 	const u64 *tables;	/* of that LPID: a PTE per page */
@@ -72,6 +73,7 @@ struct lock {
 struct shape {
 	unsigned int cores, threads, log_size, ceiling;
 	unsigned int calm;	/* how seldom the administrator acts */
+	bool restless;		/* CPUs come and go, and the module, all the time */
 	bool share;		/* the threads of a core share its TLB */
 	bool hash;		/* the last guest is a hash guest, */
 	unsigned int quiet;	/* and the host lets it alone mostly */
@@ -102,6 +104,7 @@ void lock(struct lock *l);
 void unlock(struct lock *l);
 bool trylock(struct lock *l);
 void mutex_lock(struct lock *l);
+bool mutex_trylock(struct lock *l);
 void mutex_unlock(struct lock *l);
 void smp_call(u32 mask, void (*fn)(void *), void *arg);
 void on_each_cpu(void (*fn)(void *), void *arg);
@@ -129,7 +132,8 @@ void tlb_check(struct cpu *c, const char *when);
 void tlb_dead(u32 lpid, unsigned int page, u64 stamp);
 void tlb_load_context(struct cpu *c, u32 lpid, const u64 *tables);
 void tlb_unload_context(struct cpu *c);
-void tlb_garbage(unsigned int core, u32 lpid);
+void tlb_garbage(struct cpu *c, u32 lpid, bool alone);
+void hash_flush_local(struct cpu *c, u32 lpid, bool all_sets);
 void proc_touch(struct cpu *c, unsigned int proc, u64 table);
 void proc_dead(u32 lpid, unsigned int proc, u64 stamp);
 void proc_drop_local(struct cpu *c, u32 lpid, unsigned int proc);
@@ -143,12 +147,12 @@ bool lpid_is_hash(u32 lpid);	/* stock.c */
 	X(lpid_broadcasts) X(debts) X(refused) X(covered_debts) X(covered_pages) \
 	X(covered_lpid) X(quadrants) X(moves) X(kicks) X(order_ipis) X(order_puts) \
 	X(aborted_entries) X(adoptions) X(detaches) X(paid) X(paid_process)	\
-	X(hotplugs) X(new_guests) X(entries) X(touches) X(hash_flushes)		\
+	X(hotplugs) X(garbage) X(arrivals) X(paid_offline) X(new_guests) X(entries) X(touches) X(hash_flushes)		\
 	X(hash_replays) X(hash_syncs) X(hash_broadcasts) X(hash_pages)		\
 	X(hash_debts) X(hash_refused) X(hcalls_here) X(hcalls_nowhere_else)	\
 	X(hcalls_everywhere) X(hcalls_late) X(hash_kicked) X(covered_kick)	\
 	X(hash_tracked) X(hash_moves) X(hash_moves_unknown) X(hash_swept)	\
-	X(hash_resets) X(hash_touches)
+	X(hash_resets) X(hash_touches) X(hash_paid_here)
 
 struct events {
 #define X(name) u64 name;

@@ -345,7 +345,11 @@ static void check_need_tlb_flush(struct guest *g)
 
 	if (!(g->need_tlb_flush & mine))
 		return;
-	if ((g->need_tlb_flush & bits) == bits)
+	if ((g->need_tlb_flush & bits) != bits)
+		;
+	else if (g->hash)
+		hash_flush_local(c, g->lpid, g->all_sets);
+	else
 		proc_flush_local(c, g->lpid);
 	if (mutant(SIM_MUT_STOCK_BITS))
 		yield();
@@ -424,8 +428,8 @@ static void run_guest(struct vcpu *v)
 		c->users = g->hash && g->honest ? g->used_by : NULL;
 		c->user = 1u << v->id;
 		tlb_load_context(c, g->lpid, g->tables);
-		if (!g->hash)
-			check_need_tlb_flush(g);
+		check_need_tlb_flush(g);
+		tlb_check(c, "on entry");
 		events.entries++;
 		this_task->in_guest = true;
 		execute(v);
@@ -465,6 +469,7 @@ static void quadrant_access(struct guest *g)
 	guarded = quadrant_begin(g);
 	sim_fence();
 	tlb_load_context(c, g->lpid, g->tables);
+	tlb_check(c, "on entry");
 	while (n--) {
 		yield();
 		tlb_touch(c, chance(PAGES));
@@ -562,35 +567,98 @@ static void renew(struct guest *g)
 	events.new_guests++;
 }
 
-/* A core goes, which completes what was begun on it, and comes back. */
-static void hotplug(void)
+/*
+ * CPUs that come and go. Linux puts one that goes to sleep as it does an idle one, and runs no tlbiel where it
+ * comes back (pnv_smp_cpu_offline_self(), start_secondary_resume()). cleanup_cpu_mmu_context() says that guests'
+ * translations are not necessarily flushed when it goes. So stock relies on the hardware: what a sleeping thread
+ * keeps, a tlbie reaches. What it has lost in a deep state may be anything when it wakes up, as far as the module is
+ * concerned; stock does not expect that, so it happens to guests with a ledger only.
+ */
+
+/* What was begun on it is complete. */
+static void finish_orders(unsigned int cpu)
 {
-	struct kht_core core = core_of(chance(nr_cpus));
-	unsigned int i, g, v;
+	unsigned int g, v;
+
+	for (g = 0; g < GUESTS; g++)
+		for (v = 0; v < VCPUS; v++)
+			if (guests[g].vcpu[v].order_on == (int)cpu)
+				guests[g].vcpu[v].order_on = -1;
+}
+
+static void go_down(unsigned int first, unsigned int last)
+{
+	unsigned int i;
 	bool busy;
 
-	if (this_cpu()->nr >= core.first && this_cpu()->nr <= core.last)
-		return;
-	for (i = core.first; i <= core.last; i++)
+	for (i = first; i <= last; i++)
 		cpus[i].leaving = true;
 	do {
 		give_up_cpu(10);
-		for (busy = false, i = core.first; i <= core.last; i++)
+		for (busy = false, i = first; i <= last; i++)
 			busy |= cpus[i].task || cpus[i].nr_calls || cpus[i].irq_off;
 	} while (busy);
-	for (i = core.first; i <= core.last; i++) {
+	for (i = first; i <= last; i++) {
 		cpus[i].offline = true;
 		cpus[i].drained = cpus[i].sent;
-		for (g = 0; g < GUESTS; g++)
-			for (v = 0; v < VCPUS; v++)
-				if (guests[g].vcpu[v].order_on == (int)i)
-					guests[g].vcpu[v].order_on = -1;
+		finish_orders(i);
 	}
+}
+
+static bool uses_no_tlb_of(const struct cpu *c)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr_cpus; i++)
+		if (&cpus[i] != c && cpus[i].tlb == c->tlb && !cpus[i].offline)
+			return false;
+	return true;
+}
+
+static void wake_up(struct cpu *c)
+{
+	unsigned int i;
+
+	for (i = 0; i < GUESTS; i++)
+		if (domain_of(&guests[i]))
+			tlb_garbage(c, guests[i].lpid, uses_no_tlb_of(c));
+}
+
+/* One step after the other, with time between them. */
+static void come_up(unsigned int cpu)
+{
+	struct cpu *c = &cpus[cpu];
+
+	if (hotplug_state)
+		cpu_prepares(cpu);
+	give_up_cpu(chance(300));
+	wake_up(c);
+	give_up_cpu(chance(300));
+	c->offline = false;
+	give_up_cpu(chance(100));
+	if (hotplug_state)
+		smp_call(1u << cpu, cpu_arrives, NULL);
+	c->leaving = false;
+}
+
+/* A core, or a thread of it. */
+static void hotplug(void)
+{
+	struct kht_core core = core_of(chance(nr_cpus));
+	unsigned int i;
+
+	if (this_cpu()->nr >= core.first && this_cpu()->nr <= core.last)
+		return;
+	if (chance(2))
+		core.first = core.last;
+	mutex_lock(&hotplug_lock);
+	go_down(core.first, core.last);
+	mutex_unlock(&hotplug_lock);
 	give_up_cpu(chance(400));
 	for (i = core.first; i <= core.last; i++) {
-		cpu_arrives(i);
-		cpus[i].offline = false;
-		cpus[i].leaving = false;
+		mutex_lock(&hotplug_lock);
+		come_up(i);
+		mutex_unlock(&hotplug_lock);
 		yield();
 	}
 	events.hotplugs++;
@@ -601,13 +669,13 @@ void admin_task(void *unused)
 	(void)unused;
 	attach();
 	for (;;) {
-		give_up_cpu(chance(2000) * shape.calm);
+		give_up_cpu(shape.restless ? chance(1500) : chance(2000) * shape.calm);
 		param_defer = chance(4);
 		param_lazy_move = chance(4);
 		param_hpt_local = chance(8);
 		if (!hooks)
 			attach();
-		else if (!chance(4))
+		else if (shape.restless || !chance(4))
 			detach();
 	}
 }
@@ -633,8 +701,10 @@ void operator_task(void *unused)
 {
 	(void)unused;
 	for (;;) {
-		give_up_cpu(chance(5000) * shape.calm);
-		if (shape.hash && !chance(3))
+		give_up_cpu(shape.restless ? chance(300) : chance(5000) * shape.calm);
+		if (shape.restless && chance(8))
+			hotplug();
+		else if (shape.hash && !chance(3))
 			hash_reset(&guests[GUESTS - 1]);
 		else if (chance(2))
 			renew(&guests[chance(GUESTS)]);

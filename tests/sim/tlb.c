@@ -14,6 +14,10 @@
  * Process-scope entries of the ERAT are not modelled: stock leaves those of a
  * core's other threads alone, on every move between threads.
  *
+ * A core may keep for a radix guest what it has combined of both scopes, an effective address with the
+ * host's page. An invalidation of a page in the partition scope takes that too, wherever the page is named; one by
+ * congruence class does so in the process scope only (KHT_MUT_NO_COMBINED).
+ *
  * A hash guest has one scope. Its RB names a page here, so its HPTE of a page is that
  * page's PTE. What the host takes is dead as above, whatever the guest has said and
  * done; what the guest itself removes is judged by use, and of an honest guest only.
@@ -27,6 +31,7 @@ static u64 removed_before[LPIDS][PAGES];	/* hash: by the guest itself */
 static u64 tlb[MAX_CPUS][LPIDS][PAGES];		/* by TLB; 0: no entry */
 static u64 erat[MAX_CPUS][LPIDS][PAGES];	/* by CPU */
 static u64 proc_tlb[MAX_CPUS][LPIDS][PROCS];	/* by TLB */
+static u64 combined[MAX_CPUS][LPIDS][PROCS][PAGES];	/* by TLB: the partition scope's stamps */
 
 struct pte pte_of(u64 word)
 {
@@ -64,6 +69,20 @@ void tlb_reset(void)
 	memset(tlb, 0, sizeof(tlb));
 	memset(erat, 0, sizeof(erat));
 	memset(proc_tlb, 0, sizeof(proc_tlb));
+	memset(combined, 0, sizeof(combined));
+}
+
+static void check_combined(const struct cpu *c, unsigned int page, const char *when)
+{
+	unsigned int proc;
+	u64 t;
+
+	for (proc = 0; proc < PROCS && !lpid_is_hash(c->context); proc++) {
+		t = combined[c->tlb][c->context][proc][page];
+		if (t && t < dead[c->context][page])
+			hazard("%s: CPU %u reaches page %u of LPID %u through what is combined, dead since change %llu",
+			       when, c->nr, page, c->context, (unsigned long long)dead[c->context][page]);
+	}
 }
 
 static void check_page(const struct cpu *c, unsigned int page, const char *when)
@@ -75,6 +94,7 @@ static void check_page(const struct cpu *c, unsigned int page, const char *when)
 		hazard("%s: CPU %u reaches page %u of LPID %u through its %s, dead since change %llu",
 		       when, c->nr, page, c->context, t && t < limit ? "TLB" : "ERAT",
 		       (unsigned long long)limit);
+	check_combined(c, page, when);
 }
 
 /* Nothing dead is in reach of @c. */
@@ -103,7 +123,6 @@ void tlb_load_context(struct cpu *c, u32 lpid, const u64 *tables)
 {
 	c->context = lpid;
 	c->tables = tables;
-	tlb_check(c, "on entry");
 }
 
 void tlb_unload_context(struct cpu *c)
@@ -129,6 +148,14 @@ static bool translate(struct cpu *c, unsigned int page)
 	}
 	*e = *t;
 	return true;
+}
+
+static void combine(struct cpu *c, unsigned int page, unsigned int proc)
+{
+	u64 *t = &combined[c->tlb][c->context][proc][page];
+
+	if (!*t && !lpid_is_hash(c->context))
+		*t = tlb[c->tlb][c->context][page];
 }
 
 bool tlb_touch(struct cpu *c, unsigned int page)
@@ -170,19 +197,27 @@ void tlb_noise(struct cpu *c)
 {
 	unsigned int page = chance(PAGES);
 
-	if (may_speculate(c, page) && !chance(4))
-		translate(c, page);
+	if (may_speculate(c, page) && !chance(4) && translate(c, page))
+		combine(c, page, chance(PROCS));
 	if (!chance(64))
 		erat[c->nr][chance(LPIDS)][page] = 0;
 	if (!chance(256))
 		tlb[c->tlb][chance(LPIDS)][page] = 0;
 }
 
-/* A core comes online: its TLB may hold anything. */
-void tlb_garbage(unsigned int core, u32 lpid)
+/*
+ * @c is switched on: what it keeps of @lpid may be anything. @alone: nobody else uses its TLB, so that may have
+ * been off as well.
+ */
+void tlb_garbage(struct cpu *c, u32 lpid, bool alone)
 {
-	tlb[core][lpid][chance(PAGES)] = 1;
-	proc_tlb[core][lpid][chance(PROCS)] = 1;
+	events.garbage++;
+	erat[c->nr][lpid][chance(PAGES)] = 1;
+	if (!alone)
+		return;
+	tlb[c->tlb][lpid][chance(PAGES)] = 1;
+	proc_tlb[c->tlb][lpid][chance(PROCS)] = 1;
+	combined[c->tlb][lpid][chance(PROCS)][chance(PAGES)] = 1;
 }
 
 /* Process scope */
@@ -206,6 +241,7 @@ void proc_dead(u32 lpid, unsigned int proc, u64 stamp)
 void proc_drop_local(struct cpu *c, u32 lpid, unsigned int proc)
 {
 	proc_tlb[c->tlb][lpid][proc] = 0;
+	memset(combined[c->tlb][lpid][proc], 0, sizeof(combined[0][0][0]));
 }
 
 void proc_drop_everywhere(u32 lpid, unsigned int proc)
@@ -219,6 +255,7 @@ void proc_drop_everywhere(u32 lpid, unsigned int proc)
 void proc_flush_local(struct cpu *c, u32 lpid)
 {
 	memset(proc_tlb[c->tlb][lpid], 0, sizeof(proc_tlb[0][0]));
+	memset(combined[c->tlb][lpid], 0, sizeof(combined[0][0]));
 }
 
 /* Executors */
@@ -242,12 +279,21 @@ static void finish_local(u32 lpid)
 	sim_fence();
 }
 
+static void drop_combined(const struct cpu *c, u32 lpid, unsigned int page)
+{
+	unsigned int proc;
+
+	for (proc = 0; proc < PROCS; proc++)
+		combined[c->tlb][lpid][proc][page] = 0;
+}
+
 static void drop_locally(u32 lpid, unsigned int page)
 {
 	yield();
 	tlb[this_cpu()->tlb][lpid][page] = 0;
 }
 
+/* Every congruence class, with PRS=0, and of a radix guest with PRS=1 then. */
 static void flush_locally(u32 lpid)
 {
 	unsigned int page;
@@ -255,14 +301,18 @@ static void flush_locally(u32 lpid)
 	sim_fence();
 	for (page = 0; page < PAGES; page++)
 		drop_locally(lpid, page);
+	if (kht_mutant_now != KHT_MUT_NO_COMBINED)
+		proc_flush_local(this_cpu(), lpid);
 	finish_local(lpid);
 }
 
 static void replay_locally(u32 lpid, const u64 *pages, u32 n)
 {
 	sim_fence();
-	while (n--)
+	while (n--) {
 		drop_locally(lpid, kht_page_gpa(pages[n]) >> PAGE_SHIFT);
+		drop_combined(this_cpu(), lpid, kht_page_gpa(pages[n]) >> PAGE_SHIFT);
+	}
 	finish_local(lpid);
 }
 
@@ -303,11 +353,51 @@ void kht_local_sync(u32 lpid)
 	sync_locally(lpid);
 }
 
+/* Stock's flush_guest_tlb() of a hash guest: half of the congruence classes, where it has those of radix. */
+void hash_flush_local(struct cpu *c, u32 lpid, bool all_sets)
+{
+	unsigned int page;
+
+	for (page = 0; page < PAGES; page++)
+		if (all_sets || page % 2)
+			tlb[c->tlb][lpid][page] = 0;
+	erat_clear(c, lpid);
+}
+
 void kht_hash_local_flush(u32 lpid)
 {
 	events.hash_flushes++;
 	require_kind(lpid, true);
 	flush_locally(lpid);
+}
+
+/* Of every guest of the one kind. The ERAT has no kind. */
+static void flush_kind(bool hash)
+{
+	struct cpu *c = this_cpu();
+	u32 lpid;
+
+	sim_fence();
+	for (lpid = 1; lpid < LPIDS; lpid++) {
+		yield();
+		erat_clear(c, lpid);
+		if (lpid_is_hash(lpid) != hash)
+			continue;
+		memset(tlb[c->tlb][lpid], 0, sizeof(tlb[0][0]));
+		proc_flush_local(c, lpid);
+	}
+	sim_fence();
+}
+
+void kht_local_flush_all(void)
+{
+	events.arrivals++;
+	flush_kind(false);
+}
+
+void kht_hash_local_flush_all(void)
+{
+	flush_kind(true);
 }
 
 void kht_hash_local_pages(u32 lpid, const u64 *rbs, u32 n)
@@ -331,8 +421,10 @@ static void drop_everywhere(u32 lpid, unsigned int first, unsigned int last)
 	sim_fence();
 	for (i = 0; i < nr_cpus; i++) {
 		yield();
-		for (page = first; page <= last; page++)
+		for (page = first; page <= last; page++) {
 			tlb[cpus[i].tlb][lpid][page] = erat[i][lpid][page] = 0;
+			drop_combined(&cpus[i], lpid, page);
+		}
 	}
 	sim_fence();
 }

@@ -330,7 +330,10 @@ static const struct {
 	{ "tlbie all PIDs", TLBIE(2, 1, 1), IS(2, 0), RS(0, 0), GUEST, 3, 0 },
 	/* tlbiel: LPIDR, this core only, and of IS != 0 one set only */
 	{ "tlbiel page", TLBIEL(0, 0, 1), PAGE(GPA, AP_4K), RS(0, 0), HOST, 2, 2 },
-	{ "tlbiel its set", TLBIEL(0, 0, 1), IS(2, SET(GPA)), RS(0, 0), HOST, 2, 2 },
+	{ "tlbiel its set", TLBIEL(0, 0, 1), IS(2, SET(GPA)), RS(0, 0), HOST, 2, 3 },
+	{ "tlbiel its set of all LPIDs", TLBIEL(0, 0, 1), IS(3, SET(GPA)), RS(0, 0), HOST, 2, 3 },
+	{ "tlbiel set of what was combined", TLBIEL(0, 1, 1), IS(2, SET(EA)), RS(0, 0), HOST, 3, 2 },
+	{ "tlbiel set of what was combined, of all LPIDs", TLBIEL(0, 1, 1), IS(3, SET(EA)), RS(0, 0), HOST, 3, 2 },
 	{ "tlbiel another set", TLBIEL(0, 0, 1), IS(2, SET(GPA) + 1), RS(0, 0), HOST, 3, 3 },
 	{ "tlbiel process page", TLBIEL(0, 1, 1), PAGE(EA, AP_4K), RS(0, PID), GUEST, 3, 2 },
 	{ "tlbiel process set", TLBIEL(0, 1, 1), IS(1, SET(EA)), RS(0, PID), GUEST, 3, 2 },

@@ -649,6 +649,9 @@ static bool in_set(const struct model *m, uint64_t address, unsigned int shift, 
 /*
  * Partition scope: a page is named by its guest real address, and what was
  * combined from it goes too. The page size must be that of the leaf.
+ *
+ * A tlbiel of a congruence class is not believed to take what was combined: the kernel
+ * follows its loop over the classes with PRS=0 by one with PRS=1 (tlbiel_all_isa300()).
  */
 static bool hits_partition(const struct model *m, const struct entry *e, const struct invalidation *i)
 {
@@ -658,6 +661,8 @@ static bool hits_partition(const struct model *m, const struct entry *e, const s
 		return false;
 	if (i->is == 0)
 		return in_page(e->gpa, i) && e->partition_shift == i->shift;
+	if (!i->everywhere && e->key.kind == VIRTUAL)
+		return false;
 	return in_set(m, e->gpa, e->partition_shift, i);
 }
 

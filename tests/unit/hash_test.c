@@ -574,16 +574,6 @@ static void done_everywhere_leaves_moves(void **state)
 	assert_int_equal(enter(2).process, KHT_FLUSH);
 }
 
-static void thread_arrives(void **state)
-{
-	(void)state;
-	kht_thread_arrives(ledger, core_of(2));
-	assert_int_equal(enter(2).need, KHT_FLUSH);
-	assert_int_equal(done.hash_flushes, 1);
-	assert_int_equal(enter(3).need, KHT_SYNC);
-	assert_int_equal(done.hash_syncs, 1);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -623,7 +613,6 @@ int main(void)
 		HASH_TEST(done_everywhere, "hash-done-everywhere-credits-up-to-its-begin"),
 		HASH_TEST(done_everywhere_covers, "inv7-hash-done-everywhere-covers-up-to-its-begin"),
 		HASH_TEST(done_everywhere_leaves_moves, "hash-done-everywhere-leaves-moves"),
-		HASH_TEST(thread_arrives, "inv5-hash-a-thread-that-comes-online-owes-everything"),
 	};
 
 	return unit_run(tests, COUNT(tests));

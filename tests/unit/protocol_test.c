@@ -99,8 +99,11 @@ static void defer_meets_settled_arrival(void **state)
 
 static void record_meanwhile(void)
 {
+	unsigned int cpus[KHT_CORE_MAX];
+
 	assert_false(kht_defer_page(ledger, threads, page(8)));
-	kht_thread_arrives(ledger, core_of(2));
+	kht_record(ledger, NULL);
+	kht_left_core(ledger, threads, core_of(2), cpus);
 }
 
 static void advance_to_old_generation(void **state)
@@ -128,6 +131,30 @@ static void leave_core_meanwhile(void)
 
 	assert_int_equal(kht_left_core(ledger, threads, core_of(2), cpus), 1);
 	assert_int_equal(cpus[0], 2);
+}
+
+/* A flush of the whole LPID is one of the process scope too; the log's pages are not. */
+static void one_flush_for_both_scopes(void **state)
+{
+	unsigned int cpus[KHT_CORE_MAX];
+
+	(void)state;
+	visit_all();
+	kht_left_core(ledger, threads, core_of(2), cpus);
+	assert_true(kht_defer_full(ledger, threads));
+	enter(2);
+	assert_int_equal(done.flushes, 1);
+	assert_int_equal(done.process_flushes, 0);
+	assert_int_equal(enter(2).need, KHT_NOTHING);
+	leave(2);
+	enter(3);
+	assert_int_equal(done.syncs, 1);
+	leave(3);
+	kht_left_core(ledger, threads, core_of(2), cpus);
+	assert_true(kht_defer_page(ledger, threads, page(0)));
+	enter(2);
+	assert_int_equal(done.replays, 1);
+	assert_int_equal(done.process_flushes, 1);
 }
 
 /* A move during the flush is not settled by it: the thread is interrupted and flushes again. */
@@ -416,36 +443,40 @@ static void pay_unvisited(void **state)
 	assert_int_equal(done.broadcast_lpids, 1);
 }
 
+/* It empties its TLB; nobody else flushes for that, and a debt of before is still its own. */
 static void thread_arrives(void **state)
 {
-	unsigned int cpu;
-
 	(void)state;
 	visit_all();
-	absorb(0, 1);
-	kht_thread_arrives(ledger, core_of(2));
+	assert_true(kht_defer_page(ledger, threads, page(0)));
+	kht_thread_arrives(false);
+	assert_int_equal(done.all_flushes, 1);
+	assert_int_equal(done.hash_all_flushes, 0);
 	assert_no_broadcast();
-	for (cpu = 0; cpu < CPUS; cpu++) {
-		struct kht_debt d = enter(cpu);
-
-		assert_int_equal(d.need, cpu % THREADS ? KHT_SYNC : KHT_FLUSH);
-		if (cpu / THREADS == 1)
-			assert_int_equal(d.process, cpu % THREADS ? KHT_SYNC : KHT_FLUSH);
-		else
-			assert_int_equal(d.process, KHT_NOTHING);
-	}
+	assert_int_equal(enter(2).need, KHT_REPLAY);
+	assert_int_equal(enter(4).need, KHT_REPLAY);
+	assert_int_equal(done.flushes + done.process_flushes, 0);
 }
 
-/* What hotplug published early is still the batch's to cover. */
-static void thread_arrives_inside_batch(void **state)
+static void thread_arrives_beside_hash_guests(void **state)
+{
+	(void)state;
+	kht_thread_arrives(true);
+	assert_int_equal(done.all_flushes, 1);
+	assert_int_equal(done.hash_all_flushes, 1);
+}
+
+/* What its broadcast was credited with while it was off is true of an empty TLB. */
+static void thread_arrives_with_a_credit(void **state)
 {
 	(void)state;
 	visit_all();
 	enter(0);
 	absorb(0, 2);
-	kht_thread_arrives(ledger, core_of(2));
-	assert_int_equal(cover(MANY).how, KHT_HOW_LPID);
-	assert_int_equal(done.broadcast_lpids, 1);
+	assert_int_equal(cover(MANY).how, KHT_HOW_PAGES);
+	kht_thread_arrives(false);
+	assert_int_equal(enter(2).need, KHT_NOTHING);
+	assert_int_equal(done.all_flushes, 1);
 }
 
 static void pay_process(void **state)
@@ -571,8 +602,10 @@ int main(void)
 		TEST(pay_nothing, "inv8-pay-all-without-debts-is-free"),
 		TEST(pay_staged, "inv8-pay-all-includes-a-batch-in-progress"),
 		TEST(pay_unvisited, "inv8-pay-all-counts-threads-that-never-visited"),
-		TEST(thread_arrives, "inv5-a-thread-that-comes-online-owes-full-flushes"),
-		TEST(thread_arrives_inside_batch, "inv7-hotplug-inside-a-batch-leaves-it-to-cover"),
+		TEST(one_flush_for_both_scopes, "inv1-one-flush-of-the-lpid-does-for-both-scopes"),
+		TEST(thread_arrives, "inv5-a-thread-that-comes-online-empties-its-tlb"),
+		TEST(thread_arrives_beside_hash_guests, "inv5-a-thread-that-comes-online-drops-hash-guests-too"),
+		TEST(thread_arrives_with_a_credit, "inv5-a-thread-that-comes-online-may-have-been-credited"),
 		TEST(pay_process, "inv8-pay-process-settles-the-thread"),
 		TEST(pay_process_only, "inv8-pay-process-leaves-the-partition-scope"),
 		TEST(left_core_lists_running, "move-kick-threads-in-guest"),

@@ -121,6 +121,16 @@ void kht_broadcast_lpid(u32 lpid)
 		drop(core, 0, PAGES - 1);
 }
 
+void kht_local_flush_all(void)
+{
+	drop(this_core, 0, PAGES - 1);
+}
+
+void kht_hash_local_flush_all(void)
+{
+	kht_local_flush_all();
+}
+
 void kht_hash_local_flush(u32 lpid)
 {
 	kht_local_flush(lpid);

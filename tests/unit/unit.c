@@ -13,8 +13,9 @@ void (*during_kick)(void);
 void (*before_lock)(void);
 void (*after_unlock)(void);
 
+bool locked;
+
 static u32 threads_made;
-static bool locked;
 static struct kht_ledger *made[8];
 static unsigned int nr_made;
 
@@ -98,6 +99,18 @@ void kht_broadcast_lpid(u32 lpid)
 	assert_called_right(lpid, false);
 	done.broadcast_lpids++;
 	once(&during_broadcast);
+}
+
+void kht_local_flush_all(void)
+{
+	assert_false(locked);
+	done.all_flushes++;
+}
+
+void kht_hash_local_flush_all(void)
+{
+	assert_false(locked);
+	done.hash_all_flushes++;
 }
 
 void kht_hash_local_flush(u32 lpid)

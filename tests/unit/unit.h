@@ -23,6 +23,7 @@
 /* What was executed since the last forget(). */
 struct done {
 	unsigned int flushes, process_flushes, syncs, replays, broadcast_lpids;
+	unsigned int all_flushes, hash_all_flushes;
 	unsigned int hash_flushes, hash_syncs, hash_replays, hash_broadcasts, kicks;
 	unsigned int nr_pages, nr_broadcast_pages;
 	u64 kicked;		/* threads, by bit */
@@ -30,6 +31,7 @@ struct done {
 };
 
 extern struct done done;
+extern bool locked;		/* the ledger's lock is held */
 extern struct kht_thread *threads;
 extern struct kht_ledger *ledger;
 

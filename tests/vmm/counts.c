@@ -243,7 +243,7 @@ static u64 number_or_0(int dir, const char *name)
 	return value;
 }
 
-static u64 tlb_sets(void)
+u64 tlb_sets(void)
 {
 	return getauxval(AT_HWCAP2) & ARCH_3_1 ? 1 : 128;
 }
@@ -266,6 +266,14 @@ static u64 exits(const struct vm *vm)
 	return number(vm, "sum_exits") - number(vm, "dec_exits");
 }
 
+/* As src/power/flush.c does it: of a radix guest both scopes, or one; of a hash guest all classes and two caches. */
+static u64 instructions(u64 flushes, u64 process_flushes)
+{
+	if (opt.hash)
+		return (flushes + process_flushes) * (256 + 2);
+	return (2 * flushes + process_flushes) * tlb_sets();
+}
+
 void counts_read(const struct vm *vm, struct counts *c)
 {
 	u64 flushes;
@@ -279,7 +287,8 @@ void counts_read(const struct vm *vm, struct counts *c)
 		return;
 	}
 	c->v[C_LOCAL_FLUSHES] = flushes + number_or_0(vm->debugfs, "tlb_replays");
-	c->v[C_TLBIEL] = flushes * tlb_sets() + number_or_0(vm->debugfs, "tlb_replayed_pages");
+	c->v[C_TLBIEL] = instructions(flushes, number_or_0(vm->debugfs, "tlb_process_flushes")) +
+			 number_or_0(vm->debugfs, "tlb_replayed_pages");
 }
 
 void round_begin(const struct vm *vm, struct round *r)

@@ -24,7 +24,7 @@ static const struct workload {
 	{ "unmap-single",	unmap_single,	"idle running stopped",		1024,	4 },
 	{ "ping-pong",		ping_pong,	"idle",				6400,	1 },
 	{ "migrate",		migrate,	"kernel user sibling",		8,	1000 },
-	{ "remap",		remap,		"core sibling",			16,	200 },
+	{ "remap",		remap,		"core sibling host",			16,	200 },
 	{ "replace",		replace,	"copy mmap slot",		4,	400 },
 	{ "churn",		churn,		"vcpus",			256,	1 },
 	{ "hash",		hash,		"idle",				8,	20 },
@@ -36,6 +36,7 @@ static const struct workload {
 	{ "fuzz",		fuzz,		"all",				1,	1 },
 	{ "files",		files,		"many few",			16,	1 },
 	{ "pressure",		pressure,	"vcpus",			512,	1 },
+	{ "cpu-online",		cpu_online,	"idle detach",			16,	4 },
 	{ "exit-cost",		exit_cost,	"idle",				1,	12 },
 };
 

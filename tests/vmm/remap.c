@@ -10,6 +10,9 @@
  *            has left on core 0 must not serve it: KVM must have interrupted it. Use few
  *            pages for this: a tick of its CPU during a long pass is an interrupt too
  *
+ *   host     it stays on its core, and it is the host that maps other pages behind the guest's, all at once,
+ *            after each pass: what the core has combined from the guest's tables and the host's must go
+ *
  * vCPU 1 invalidates what it has loaded before vCPU 0 changes it. If it kept it, it
  * would serve vCPU 0 on its return: the first thread of a core that enters after a
  * move flushes for all of them, with a stock kernel (all_set in check_need_tlb_flush())
@@ -19,6 +22,8 @@
 #include <assert.h>
 #include <endian.h>
 #include <sched.h>
+#include <string.h>
+#include <sys/mman.h>
 
 #include "vmm.h"
 
@@ -56,6 +61,7 @@ static struct vm vm;
 static volatile struct memory *memory;
 static u64 passes;
 static int at_cpu;
+static struct round r;
 
 static u64 gpa(const volatile void *p)
 {
@@ -138,6 +144,26 @@ static void hop(void)
 	at_cpu = to;
 }
 
+static u64 data_pages(void)
+{
+	return (offsetof(struct memory, pages[opt.pages]) + page_size - 1) / page_size;
+}
+
+/* Other pages of the host, with the same contents; one invalidation of them all. */
+static void exchange_pages(void)
+{
+	size_t size = data_pages() * page_size;
+	void *copy = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (copy == MAP_FAILED)
+		die("no memory for a copy of the guest's data.");
+	memcpy(copy, (void *)memory, size);
+	op_begin(&r);
+	if (mremap(copy, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, (void *)memory) == MAP_FAILED)
+		die("mremap refused to exchange the guest's data.");
+	op_end(&r);
+}
+
 /* In vCPU 0's own thread, after each pass. */
 static void on_nop(struct vcpu *vcpu)
 {
@@ -151,13 +177,15 @@ static void on_nop(struct vcpu *vcpu)
 	check_stores();
 	if (passes > opt.rounds)
 		vcpu->mbox[MBOX_STOP / 8] = 1;
+	else if (variant("host"))
+		exchange_pages();
 	else
 		hop();
 }
 
 static void create(void)
 {
-	u64 pages = (offsetof(struct memory, pages[opt.pages]) + page_size - 1) / page_size;
+	u64 pages = data_pages();
 
 	memory = data_alloc(pages);
 	vm_create(&vm, 2, (void *)memory, pages);
@@ -168,8 +196,6 @@ static void create(void)
 
 void remap(void)
 {
-	struct round r;
-
 	if (opt.pages > MAX_PAGES)
 		die("--pages must be %d at most for remap.", MAX_PAGES);
 	if (ncpus < 2 || same_core(0, other_core()))
@@ -182,10 +208,12 @@ void remap(void)
 		sibling_looks();
 	}
 	round_begin(&vm, &r);
-	op_begin(&r);
+	if (!variant("host"))
+		op_begin(&r);
 	start(&vm.vcpus[0], at_cpu, g_remap);
 	vcpu_join(&vm.vcpus[0]);
-	op_end(&r);
+	if (!variant("host"))
+		op_end(&r);
 	round_end(&vm, &r);
 	if (variant("sibling"))
 		pass_stop(&vm.vcpus[1]);

@@ -148,6 +148,8 @@ void counts_read(const struct vm *vm, struct counts *c);
 /* Partition-scoped broadcasts that name @lpid, since the kernel booted. */
 #define ANY_LPID (~0ULL)
 u64 counts_broadcasts(u64 lpid);
+/* Congruence classes of a radix TLB. */
+u64 tlb_sets(void);
 /* Whether the module counts for this guest. */
 bool counts_module(const struct vm *vm);
 
@@ -269,6 +271,7 @@ void remap(void);
 void replace(void);
 void churn(void);
 void exit_cost(void);
+void cpu_online(void);
 void fuzz(void);
 void files(void);
 void pressure(void);

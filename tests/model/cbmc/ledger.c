@@ -27,7 +27,7 @@
 		maybe(cover()) maybe(enter(0))
 #elif SCENARIO == 3	/* moves, and CPUs that come online */
 #define FIRST	enter(0); maybe(enter(1)) maybe(leave(0)) maybe(move(0, 2)) maybe(enter(0)) \
-		maybe(leave(0)) maybe(arrives(0)) maybe(enter(0))
+		maybe(leave(0)) if (prepare(0)) { online(0); online(1); } maybe(enter(0))
 #elif SCENARIO == 4	/* detach */
 #define FIRST	enter(0); maybe(enter(2)) maybe(leave(0)) maybe(invalidate(0)) maybe(absorb(1)) \
 		maybe(move(0, 2)) detach();
@@ -43,6 +43,15 @@
 #define FIRST	enter(0); maybe(leave(0)) absorb(1);
 #define THEN	cover();
 #define LAST	maybe(enter(0))
+#elif SCENARIO == 8	/* what happens before a CPU that comes is up */
+#define FIRST	enter(0); maybe(enter(1)) maybe(leave(0)) maybe(leave(1)) \
+		if (!prepare(0)) return 0; \
+		maybe(invalidate(0)) maybe(absorb(1)) maybe(cover()) online(0); maybe(online(1)) maybe(enter(1)) enter(0);
+#elif SCENARIO == 9	/* detach meanwhile */
+#define FIRST	enter(0); leave(0); if (!prepare(0)) return 0; \
+		maybe(absorb(1)) maybe(move(0, 2)) pay(); online(0); online(1); clean();
+#elif SCENARIO == 10	/* a debt in both scopes */
+#define FIRST	enter(0); leave(0); move(0, 2); maybe(move(2, 0)) invalidate_all(); enter(0); maybe(enter(1))
 #endif
 
 #ifndef LOG
@@ -85,6 +94,7 @@ static enum entry tlb[CORES][PAGES], erat[CPUS][PAGES];	/* partition scope, or a
 static enum entry process[CORES];			/* of a vCPU's address space */
 static bool running[CPUS];		/* the mark is set, and the thread is in guest mode */
 static bool gone[PAGES];		/* absorbed, and nobody has covered it */
+static bool off[CPUS];
 static bool locked, interfered;
 static unsigned int this_cpu;
 
@@ -222,7 +232,7 @@ static void flush_pages(const u64 *pages, u32 n)
 void kht_local_flush(u32 lpid)
 {
 	assert(lpid == LPID && !HASH);
-	flush(true, false);
+	flush(true, !kht_mutant(KHT_MUT_NO_COMBINED));
 }
 
 void kht_local_flush_process(u32 lpid)
@@ -241,6 +251,16 @@ void kht_local_sync(u32 lpid)
 {
 	assert(lpid == LPID && !HASH);
 	flush(false, false);
+}
+
+void kht_local_flush_all(void)
+{
+	flush(!HASH, !HASH);
+}
+
+void kht_hash_local_flush_all(void)
+{
+	flush(HASH, HASH);
 }
 
 void kht_hash_local_flush(u32 lpid)
@@ -325,7 +345,7 @@ static void enter(unsigned int cpu)
 {
 	unsigned int was = this_cpu;
 
-	if (running[cpu] || cpu == this_cpu)
+	if (running[cpu] || cpu == this_cpu || off[cpu])
 		return;
 	this_cpu = cpu;
 	threads[cpu].guest = kht_key(LPID, 0);
@@ -443,22 +463,34 @@ static void move(unsigned int prev, unsigned int cpu)
 	use();
 }
 
-/* A core was off, and comes back with whatever it has. */
-static void arrives(unsigned int cpu)
+/* The core of @cpu, which nobody uses, is off, and is about to come back: CPUHP_BP_PREPARE_DYN. */
+static bool prepare(unsigned int cpu)
 {
-	unsigned int p;
-
 	if (threads[cpu & ~1u].guest || threads[cpu | 1u].guest || core_of(this_cpu) == core_of(cpu))
-		return;
-	kht_thread_arrives(&ledger, threads_of(cpu));
-	if (threads[cpu & ~1u].guest || threads[cpu | 1u].guest)
-		return;
+		return false;
+	off[cpu & ~1u] = off[cpu | 1u] = true;
+	return true;
+}
+
+/*
+ * @cpu wakes up, with whatever it has, and runs kht_cpu_arrives() before a vCPU may come. A sibling that is up
+ * already vouches for the TLB, not for the ERAT.
+ */
+static void online(unsigned int cpu)
+{
+	unsigned int was = this_cpu, p;
+
 	for (p = 0; p < PAGES; p++) {
-		tlb[core_of(cpu)][p] = DEAD;
-		erat[cpu & ~1u][p] = DEAD;
-		erat[cpu | 1u][p] = DEAD;
+		if (off[cpu ^ 1u])
+			tlb[core_of(cpu)][p] = DEAD;
+		erat[cpu][p] = DEAD;
 	}
-	process[core_of(cpu)] = DEAD;
+	if (off[cpu ^ 1u])
+		process[core_of(cpu)] = DEAD;
+	off[cpu] = false;
+	this_cpu = cpu;
+	kht_thread_arrives(HASH);
+	this_cpu = was;
 }
 
 /* At most once. */
@@ -471,7 +503,9 @@ static void interfere(void)
 	case 5:
 		/* Publishes what is absorbed, and looks for nobody. */
 		absorb(1);
-		return arrives(2);
+		if (prepare(2))
+			online(2);
+		return;
 	case 0:
 		return enter(0);
 	case 1:
@@ -485,22 +519,39 @@ static void interfere(void)
 	}
 }
 
-/* Invariant 8: kht_domains_pay(), then stock's entry settles nothing. */
-static void detach(void)
+/* Invariant 8: kht_domains_pay(); the interrupt finds no CPU that is off. */
+static void pay(void)
 {
-	unsigned int cpu, p;
+	unsigned int cpu;
 
 	cover();
 	kht_pay_all(&ledger);
 	for (cpu = 0; cpu < CPUS; cpu++) {
+		if (off[cpu])
+			continue;
 		this_cpu = cpu;
 		running[cpu] = false;
 		kht_pay_process(&ledger, cpu);
 	}
-	for (p = 0; p < PAGES; p++) {
-		for (cpu = 0; cpu < CPUS; cpu++)
+	this_cpu = CPUS;
+}
+
+/* Stock's entry settles nothing. */
+static void clean(void)
+{
+	unsigned int cpu, p;
+
+	for (cpu = 0; cpu < CPUS; cpu++) {
+		for (p = 0; p < PAGES; p++)
 			assert(erat[cpu][p] != DEAD && tlb[core_of(cpu)][p] != DEAD);
+		assert(process[core_of(cpu)] != DEAD);
 	}
+}
+
+static void detach(void)
+{
+	pay();
+	clean();
 }
 
 static void start(void)
