@@ -2,7 +2,7 @@
 # What people type. The module itself is described in Kbuild, the bench lives in scripts/.
 
 .PHONY: help modules replacement clean-modules install deb demo check check-all check-unit check-static check-packaging \
-	check-emulated check-sanitized check-life check-debug check-hostile real-guest soak mutants prove prove-quick clean distclean
+	check-emulated check-sanitized check-life check-debug check-next check-hostile real-guest soak mutants prove prove-quick clean distclean
 
 help:
 	@echo 'make modules KERNEL_SRC=<kernel headers> [ARCH= CROSS_COMPILE= CC= W=1]'
@@ -24,6 +24,7 @@ help:
 	@echo '                     the same under the stale-TLB sanitizer (tests/tlbsan)'
 	@echo 'make check-life      ppc64el machines with the package: upgrades, boots, purge (Debian 12 and 13)'
 	@echo 'make check-debug     a 6.12 with lockdep, KASAN and kmemleak, built once, and every path of the module in it'
+	@echo 'make check-next      the newest kernel of Debian experimental or sid, whatever its series: build, boot, check'
 	@echo 'make check-hostile   allocations and hooks that fail, kills, fuzzed hcalls and files, memory pressure (HOSTILE=full)'
 	@echo 'make soak [HOURS=1] [SEED=1]  seeded churn of everything, half of it under the sanitizer'
 	@echo "make real-guest      Debian's kernel in Debian's QEMU on the emulated host: memory stress, live migration"
@@ -33,9 +34,10 @@ help:
 	@echo '                     minutes; make prove-quick a minute of it, without SPIN'
 	@echo 'make clean           remove what was built; make distclean also what was fetched'
 	@echo
-	@echo 'demo and check run as root on Debian 12 or 13, amd64 or ppc64el. Kernels: 6.1, 6.12,'
-	@echo '6.12-64k, 6.12-trixie, 6.12-debug, 7.2, 7.2-64k; machines: powernv9, powernv10. MIRROR=<url> names another Debian'
-	@echo 'mirror than the one of this machine, APT_DATE_CHECK=yes refuses package lists past their date.'
+	@echo 'demo and check run as root on Debian 12 or 13, amd64 or ppc64el.'
+	@bash -c '. scripts/lib.sh && echo "Kernels: $${KERNELS_KNOWN// /, }; machines: $${MACHINES_KNOWN// /, }."'
+	@echo 'MIRROR=<url> names another Debian mirror than the one of this machine, APT_DATE_CHECK=yes refuses package'
+	@echo 'lists past their date.'
 
 modules clean-modules: target = $(if $(filter clean-%,$@),clean,modules)
 modules clean-modules:
@@ -93,6 +95,9 @@ check-life:
 
 check-debug:
 	@scripts/check debug
+
+check-next:
+	@scripts/check next
 
 check-hostile:
 	@scripts/check hostile
