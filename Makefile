@@ -2,7 +2,8 @@
 # What people type. The module itself is described in Kbuild, the bench lives in scripts/.
 
 .PHONY: help modules replacement clean-modules install deb demo check check-all check-unit check-static check-packaging \
-	check-emulated check-sanitized check-life check-debug check-next check-hostile real-guest soak mutants prove prove-quick clean distclean
+	check-emulated check-sanitized check-life check-debug check-distro check-next check-hostile real-guest soak mutants \
+	prove prove-quick clean distclean
 
 help:
 	@echo 'make modules KERNEL_SRC=<kernel headers> [ARCH= CROSS_COMPILE= CC= W=1]'
@@ -24,6 +25,8 @@ help:
 	@echo '                     the same under the stale-TLB sanitizer (tests/tlbsan)'
 	@echo 'make check-life      ppc64el machines with the package: upgrades, boots, purge (Debian 12 and 13)'
 	@echo 'make check-debug     a 6.12 with lockdep, KASAN and kmemleak, built once, and every path of the module in it'
+	@echo 'make check-distro    a 6.12 as Ubuntu and SUSE build theirs (livepatching, preemption, 64K pages), built once, shim and'
+	@echo '                     replacement'
 	@echo 'make check-next      the newest kernel of Debian experimental or sid, whatever its series: build, boot, check'
 	@echo 'make check-hostile   allocations and hooks that fail, kills, fuzzed hcalls and files, memory pressure (HOSTILE=full)'
 	@echo 'make soak [HOURS=1] [SEED=1]  seeded churn of everything, half of it under the sanitizer'
@@ -67,10 +70,11 @@ check:
 
 check-all: export HCALLS = 100000
 check-all: export HOSTILE = full
-check-all: export SANITIZED_KERNELS = $(or $(KERNELS),6.1 6.12 7.2)
+check-all: export KERNELS ?= 6.1 6.12 7.2 7.3
+check-all: export SANITIZED_KERNELS = $(KERNELS)
 check-all: export SANITIZED_MACHINES = $(or $(MACHINES),powernv9 powernv10)
 check-all:
-	@scripts/check unit static packaging emulated sanitized mutants life debug hostile real_guest
+	@scripts/check unit static packaging emulated sanitized mutants life debug distro hostile real_guest
 
 check-unit:
 	@scripts/check unit
@@ -95,6 +99,9 @@ check-life:
 
 check-debug:
 	@scripts/check debug
+
+check-distro:
+	@scripts/check distro
 
 check-next:
 	@scripts/check next
