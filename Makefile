@@ -2,7 +2,8 @@
 # What people type. The module itself is described in Kbuild, the bench lives in scripts/.
 
 .PHONY: help modules replacement clean-modules install deb demo check check-all check-unit check-static check-packaging \
-	check-emulated check-sanitized check-life check-debug check-hostile real-guest soak mutants prove prove-quick clean distclean
+	check-emulated check-sanitized check-life check-debug check-distro check-next check-hostile real-guest soak mutants \
+	prove prove-quick clean distclean
 
 help:
 	@echo 'make modules KERNEL_SRC=<kernel headers> [ARCH= CROSS_COMPILE= CC= W=1]'
@@ -24,6 +25,9 @@ help:
 	@echo '                     the same under the stale-TLB sanitizer (tests/tlbsan)'
 	@echo 'make check-life      ppc64el machines with the package: upgrades, boots, purge (Debian 12 and 13)'
 	@echo 'make check-debug     a 6.12 with lockdep, KASAN and kmemleak, built once, and every path of the module in it'
+	@echo 'make check-distro    a 6.12 as Ubuntu and SUSE build theirs (livepatching, preemption, 64K pages), built once, shim and'
+	@echo '                     replacement'
+	@echo 'make check-next      the newest kernel of Debian experimental or sid, whatever its series: build, boot, check'
 	@echo 'make check-hostile   allocations and hooks that fail, kills, fuzzed hcalls and files, memory pressure (HOSTILE=full)'
 	@echo 'make soak [HOURS=1] [SEED=1]  seeded churn of everything, half of it under the sanitizer'
 	@echo "make real-guest      Debian's kernel in Debian's QEMU on the emulated host: memory stress, live migration"
@@ -33,9 +37,10 @@ help:
 	@echo '                     minutes; make prove-quick a minute of it, without SPIN'
 	@echo 'make clean           remove what was built; make distclean also what was fetched'
 	@echo
-	@echo 'demo and check run as root on Debian 12 or 13, amd64 or ppc64el. Kernels: 6.1, 6.12,'
-	@echo '6.12-64k, 6.12-trixie, 6.12-debug, 7.2, 7.2-64k; machines: powernv9, powernv10. MIRROR=<url> names another Debian'
-	@echo 'mirror than the one of this machine, APT_DATE_CHECK=yes refuses package lists past their date.'
+	@echo 'demo and check run as root on Debian 12 or 13, amd64 or ppc64el.'
+	@bash -c '. scripts/lib.sh && echo "Kernels: $${KERNELS_KNOWN// /, }; machines: $${MACHINES_KNOWN// /, }."'
+	@echo 'MIRROR=<url> names another Debian mirror than the one of this machine, APT_DATE_CHECK=yes refuses package'
+	@echo 'lists past their date.'
 
 modules clean-modules: target = $(if $(filter clean-%,$@),clean,modules)
 modules clean-modules:
@@ -65,10 +70,11 @@ check:
 
 check-all: export HCALLS = 100000
 check-all: export HOSTILE = full
-check-all: export SANITIZED_KERNELS = $(or $(KERNELS),6.1 6.12 7.2)
+check-all: export KERNELS ?= 6.1 6.12 7.2 7.3
+check-all: export SANITIZED_KERNELS = $(KERNELS)
 check-all: export SANITIZED_MACHINES = $(or $(MACHINES),powernv9 powernv10)
 check-all:
-	@scripts/check unit static packaging emulated sanitized mutants life debug hostile real_guest
+	@scripts/check unit static packaging emulated sanitized mutants life debug distro hostile real_guest
 
 check-unit:
 	@scripts/check unit
@@ -93,6 +99,12 @@ check-life:
 
 check-debug:
 	@scripts/check debug
+
+check-distro:
+	@scripts/check distro
+
+check-next:
+	@scripts/check next
 
 check-hostile:
 	@scripts/check hostile

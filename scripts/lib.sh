@@ -9,7 +9,7 @@ TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 BUILD=$TOP/build
 SCRIPTS=$TOP/scripts
 KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
-KERNELS_KNOWN="6.1 6.12 6.12-64k 6.12-trixie 6.12-debug 7.2 7.2-64k"
+KERNELS_KNOWN="6.1 6.12 6.12-64k 6.12-trixie 6.12-debug 6.12-distro 7.2 7.2-64k 7.3 next"
 MACHINES_KNOWN="powernv9 powernv10"
 
 say() { printf '%s\n' "==> $*" >&2; }
@@ -91,7 +91,23 @@ suite_of() {
 	6.12-trixie) echo trixie ;;
 	6.12*) echo bookworm-backports ;;
 	7.2*) echo sid ;;
+	7.3*) echo experimental ;;
+	next) "$SCRIPTS/next-kernel" | cut -d ' ' -f 3 ;;
 	esac
+}
+
+# The series of the kernel named $1: 7.3 of 7.3-powerpc64le.
+series_of() { sed -E 's/^([0-9]+\.[0-9]+).*/\1/' <<<"$1"; }
+
+# newest_kernel SUITE SERIES FLAVOUR: print version and name of the newest kernel there, of any series if SERIES is
+# empty, e.g. `7.3~rc7-1~exp1 7.3-powerpc64le`. Other flavours and debug packages end differently.
+newest_kernel() {
+	local series=${2:-[0-9]+.[0-9]+}
+	"$SCRIPTS/private-apt" "$1" cache pkgnames linux-image- |
+		{ grep -Ex "linux-image-${series/./\\.}([.+-].*)?-$3" || true; } |
+		xargs -r "$SCRIPTS/private-apt" "$1" cache show |
+		awk '/^Package: / { name = substr($2, length("linux-image-") + 1) } /^Version: / { print $2, name }' |
+		sort -V | tail -n 1
 }
 
 # fetch_source SUITE PACKAGE[=VERSION] FOLDER TAR-OPTIONS...: of Debian's linux-source, unpack into FOLDER what
