@@ -17,7 +17,7 @@ help:
 	@echo '                     measure stock against the module in an emulated POWER host'
 	@echo 'make check           the tests below, within an hour; make check-all all of them, on every kernel and machine'
 	@echo 'make check-unit      the decisions of src/core and the parts of the bench, in user space'
-	@echo 'make check-static    sparse, all compiler warnings, checkpatch'
+	@echo 'make check-static    sparse, all compiler warnings, checkpatch; kernels of other configurations'
 	@echo 'make check-packaging make install and the .deb in a ppc64el Debian 12; the dkms of Debian 13'
 	@echo 'make check-emulated [KERNELS="6.1 6.12 7.2"] [MACHINES="powernv9 powernv10"]'
 	@echo '                     scenarios on stock kernels in emulated POWER hosts'
@@ -72,6 +72,7 @@ check-all: export HCALLS = 100000
 check-all: export HOSTILE = full
 check-all: export KERNELS ?= 6.1 6.12 7.2 7.3
 check-all: export SANITIZED_KERNELS = $(KERNELS)
+check-all: export CONFIGURATIONS =
 check-all: export SANITIZED_MACHINES = $(or $(MACHINES),powernv9 powernv10)
 check-all:
 	@scripts/check unit static packaging emulated sanitized mutants life debug distro hostile real_guest

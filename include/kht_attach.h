@@ -41,6 +41,7 @@ enum kht_hooks {
 	KHT_HOOKS_HCALLS,
 };
 
+/* src/attach/no-hooks.c for a kernel that was built without what they need (Kbuild) */
 int kht_attach_hooks(enum kht_hooks which, char why[KHT_WHY]);
 void kht_detach_hooks(enum kht_hooks which);
 

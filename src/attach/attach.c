@@ -104,7 +104,8 @@ static void *find_function(const char *name, char why[KHT_WHY])
 	void *fn = (void *)kht_symbol(name);
 
 	if (!fn)
-		snprintf(why, KHT_WHY, "this kernel has no %s()", name);
+		snprintf(why, KHT_WHY, IS_ENABLED(CONFIG_KPROBES) ? "this kernel has no %s()" :
+			 "a kernel without CONFIG_KPROBES does not tell where %s() is", name);
 	return fn;
 }
 
@@ -265,7 +266,9 @@ int kht_attach(void)
 	}
 	rc = kht_attach_entry();
 	if (rc) {
-		stay_passive(rc, "the tracepoint kvm_hv:kvm_guest_enter cannot be used");
+		stay_passive(rc, IS_ENABLED(CONFIG_TRACEPOINTS) ?
+			     "the tracepoint kvm_hv:kvm_guest_enter cannot be used" :
+			     "a kernel without CONFIG_TRACEPOINTS needs a replacement kvm-hv");
 		goto unwrap;
 	}
 	kht_domains_open();
@@ -276,7 +279,7 @@ int kht_attach(void)
 	kht_apply_hpt_local();
 	attach_auditor();
 	attached = true;
-	pr_info("attached to %s, flavour %s\n", kvmppc_hv_ops->owner->name, flavour());
+	pr_info("attached to %s, flavour %s\n", module_name(kvmppc_hv_ops->owner), flavour());
 	return 0;
 unwrap:
 	kht_detach_ops();

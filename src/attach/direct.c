@@ -99,7 +99,7 @@ bool kht_direct_find(const char **why)
 		table = found;
 	else
 		*why = "the replacement kvm-hv that is loaded is of another version of this module";
-	__symbol_put("kht_direct");
+	symbol_put(kht_direct);
 	if (table)
 		kht_seats = table->seat;
 	return table;

@@ -13,7 +13,15 @@
 #include "kht_faults.h"
 #include "kht_guest.h"
 
+#ifdef CONFIG_TRACEPOINTS
+
 static struct tracepoint *enter;
+
+static void take(struct tracepoint *tp, void *unused)
+{
+	if (!strcmp(tp->name, "kvm_guest_enter") && !kht_fault_name(tp->name))
+		enter = tp;
+}
 
 /* Tracepoints of a module are listed nowhere but with the module itself. */
 static int look(struct notifier_block *nb, unsigned long action, void *data)
@@ -24,30 +32,51 @@ static int look(struct notifier_block *nb, unsigned long action, void *data)
 
 	if (action != MODULE_STATE_COMING || strcmp(mod->name, "kvm_hv"))
 		return NOTIFY_OK;
-	for (i = 0; i < mod->num_tracepoints; i++) {
-		struct tracepoint *tp = tracepoint_ptr_deref(&mod->tracepoints_ptrs[i]);
-
-		if (!strcmp(tp->name, "kvm_guest_enter") && !kht_fault_name(tp->name))
-			enter = tp;
-	}
+	for (i = 0; i < mod->num_tracepoints; i++)
+		take(tracepoint_ptr_deref(&mod->tracepoints_ptrs[i]), NULL);
 	return NOTIFY_OK;
 }
 
 static struct notifier_block looker = { .notifier_call = look };
 
-/* kvm-hv is held by the caller, so the tracepoint stays. A replacement kvm-hv has something better. */
-int kht_attach_entry(void)
+/* kvm-hv is held by the caller, so the tracepoint stays. */
+static int attach_tracepoint(void)
 {
-	if (kht_is_direct()) {
-		kht_direct_entry();
-		return 0;
-	}
 	enter = NULL;
-	if (!register_tracepoint_module_notifier(&looker))
+	if (IS_BUILTIN(CONFIG_KVM_BOOK3S_64_HV))
+		for_each_kernel_tracepoint(take, NULL);
+	else if (!register_tracepoint_module_notifier(&looker))
 		unregister_tracepoint_module_notifier(&looker);
 	if (!enter)
 		return -ENOENT;
 	return tracepoint_probe_register(enter, kht_on_guest_enter, NULL);
+}
+
+static void detach_tracepoint(void)
+{
+	tracepoint_probe_unregister(enter, kht_on_guest_enter, NULL);
+}
+
+#else
+
+static int attach_tracepoint(void)
+{
+	return -EOPNOTSUPP;
+}
+
+static void detach_tracepoint(void)
+{
+}
+
+#endif
+
+/* A replacement kvm-hv has something better. */
+int kht_attach_entry(void)
+{
+	if (!kht_is_direct())
+		return attach_tracepoint();
+	kht_direct_entry();
+	return 0;
 }
 
 /* litmus: detach-ops */
@@ -55,6 +84,6 @@ void kht_detach_entry(void)
 {
 	if (kht_is_direct())
 		return kht_direct_no_entry();
-	tracepoint_probe_unregister(enter, kht_on_guest_enter, NULL);
+	detach_tracepoint();
 	tracepoint_synchronize_unregister();
 }
