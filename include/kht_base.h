@@ -119,6 +119,8 @@ enum kht_mutant {
 	/* Of batches and calls, in src/guest. */
 	KHT_MUT_CALL_LEFT_OPEN,		/* 38: an L1's call returns before what it has absorbed is flushed */
 	KHT_MUT_FAULT_BEFORE_FLUSH,	/* 39: others do not cover what an open batch has taken away */
+	/* Of what guests may ask for. */
+	KHT_MUT_ENDLESS_RANGE = 50,	/* 50: a range that wraps is left to the kernel's loop */
 };
 
 #ifndef KHT_MUTANT

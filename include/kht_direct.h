@@ -70,6 +70,7 @@ struct kht_direct {
 	void (*free_tables)(u32 lpid);
 	void (*lpid_free)(u32 lpid);
 	void (*walk)(struct kvm_vcpu *vcpu);
+	void (*range)(u32 lpid, unsigned long sizes, unsigned long *start, unsigned long *end);
 
 	/* Preemption stays off from begin to end. True: to be ended. */
 	bool (*quadrant_begin)(u32 lpid);

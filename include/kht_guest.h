@@ -193,6 +193,9 @@ void kht_sweep_unmap(struct kvm *kvm, struct kvm_memory_slot *slot, unsigned lon
 void kht_sweep_flush_slot(struct kvm *kvm, struct kvm_memory_slot *slot);	/* may sleep */
 void kht_sweep_harvest(struct kvm *kvm, const struct kvm_dirty_log *log);	/* may sleep */
 
+/* src/guest/range.c; preemption off. The kernel's function runs afterwards, on [*start, *end). */
+void kht_on_range(u32 lpid, unsigned long sizes, unsigned long *start, unsigned long *end);
+
 /* src/guest/move.c; preemption off */
 void kht_leave_guest(void *unused);			/* for smp_call_function_many() */
 void kht_on_vcpu_move(struct kvm_vcpu *vcpu, int cpu);

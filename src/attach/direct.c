@@ -37,6 +37,7 @@ static const struct kht_member invalidations[] = {
 	MEMBER(flush_full, kht_on_flush_full),
 	MEMBER(quadrant_end, kht_quadrant_end),
 	MEMBER(quadrant_begin, kht_quadrant_begin),
+	MEMBER(range, kht_on_range),
 	MEMBER(invalidate_hpte, kht_on_invalidate_hpte),
 	MEMBER(clear_ref_hpte, kht_on_clear_ref_hpte),
 	MEMBER(set_partition, kht_on_set_partition),

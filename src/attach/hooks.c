@@ -133,6 +133,21 @@ static bool on_h_protect(struct pt_regs *regs)
 				regs->gpr[6], (long *)&regs->gpr[3]);
 }
 
+/* The arguments of a range follow those that say whose it is. */
+static bool on_range(struct pt_regs *regs)
+{
+	kht_on_range(regs->gpr[4], regs->gpr[6], &regs->gpr[7], &regs->gpr[8]);
+	return false;
+}
+
+static bool on_nested_range(struct pt_regs *regs)
+{
+	struct kvm_vcpu *vcpu = (struct kvm_vcpu *)regs->gpr[3];
+
+	kht_on_range(vcpu->kvm->arch.lpid, regs->gpr[6], &regs->gpr[7], &regs->gpr[8]);
+	return false;
+}
+
 #define QUADRANT	"__kvmhv_copy_tofrom_guest_radix"
 
 /* The most frequent ones first; those of hash guests last, for a kernel where they cannot be had. */
@@ -143,6 +158,7 @@ static struct hook invalidations[] = {
 	{ "radix__flush_pwc_lpid", on_flush_full },
 	{ "radix__flush_all_lpid", on_flush_full },
 	{ QUADRANT, on_quadrant },
+	{ "do_h_rpt_invalidate_prt", on_range },
 	{ "kvmppc_invalidate_hpte", on_invalidate_hpte },
 	{ "kvmppc_clear_ref_hpte", on_clear_ref_hpte },
 	{ "mmu_partition_table_set_entry", on_set_partition },
@@ -152,6 +168,7 @@ static struct hook nested_guests[] = {
 	{ "kvmhv_update_nest_rmap_rc_list", on_update_rc },
 	{ "kvmppc_free_pgtable_radix", on_free_tables },
 	{ "kvmppc_free_lpid", on_lpid_free },
+	{ "do_h_rpt_invalidate_pat", on_nested_range },
 };
 
 static struct hook nested_calls[] = {

@@ -6,6 +6,7 @@
 #include <linux/kvm_host.h>
 #include <asm/kvm_ppc.h>
 #include <asm/kvm_book3s.h>
+#include <asm/mmu_context.h>
 #include "direct.h"
 
 /*
@@ -154,11 +155,27 @@ static inline long kht_direct_h_protect(struct kvm_vcpu *vcpu, unsigned long fla
 	ret_;									\
 })
 
+/* One that wraps becomes that of everything: the kernel's loop would not end. */
+static inline void kht_direct_range(unsigned long pid, unsigned long lpid, unsigned long type,
+				    unsigned long sizes, unsigned long start, unsigned long end)
+{
+	kht_direct_tell(range, lpid, sizes, &start, &end);
+	do_h_rpt_invalidate_prt(pid, lpid, type, sizes, start, end);
+}
+
+static inline long kht_direct_nested_range(struct kvm_vcpu *vcpu, unsigned long number,
+					   unsigned long type, unsigned long sizes,
+					   unsigned long start, unsigned long end)
+{
+	kht_direct_tell(range, vcpu->kvm->arch.lpid, sizes, &start, &end);
+	return kht_direct_call(vcpu, do_h_rpt_invalidate_pat(vcpu, number, type, sizes, start, end));
+}
+
 #define kvmppc_h_remove(...)		kht_direct_h_remove(__VA_ARGS__)
 #define kvmppc_h_bulk_remove(...)	kht_direct_h_bulk_remove(__VA_ARGS__)
 #define kvmppc_h_protect(...)		kht_direct_h_protect(__VA_ARGS__)
 #define kvmhv_do_nested_tlbie(vcpu)	kht_direct_call(vcpu, (kvmhv_do_nested_tlbie)(vcpu))
-#define do_h_rpt_invalidate_pat(vcpu, ...)					\
-	kht_direct_call(vcpu, (do_h_rpt_invalidate_pat)(vcpu, __VA_ARGS__))
+#define do_h_rpt_invalidate_prt(...)	kht_direct_range(__VA_ARGS__)
+#define do_h_rpt_invalidate_pat(...)	kht_direct_nested_range(__VA_ARGS__)
 
 #endif

@@ -45,7 +45,7 @@ static const char * const module_counters[] = {
 	"tlb_broadcasts", "tlb_broadcasts_saved", "tlb_local_flushes", "tlb_replays",
 	"tlb_replayed_pages", "tlb_log_overflows", "tlb_syncs", "tlb_settles", "tlb_moves",
 	"tlb_moves_synced", "tlb_ipis_sent", "tlb_ipis_saved", "tlb_stock", "tlb_batches",
-	"tlb_quadrant", "tlb_process_flushes", "tlb_hpt_local",
+	"tlb_quadrant", "tlb_process_flushes", "tlb_hpt_local", "tlb_endless_ranges",
 };
 
 static u64 most[C_NR], last[C_NR];	/* of all rounds; in the latest one */
@@ -171,6 +171,18 @@ u64 counts_broadcasts(u64 lpid)
 	const struct vm named = { .lpid = lpid };
 
 	return hist_sum(TLBIE, is_of_partition, &named);
+}
+
+/* Whoever's: the kernel names no LPID for a guest's. */
+static bool is_of_process(const char *line, const struct vm *vm)
+{
+	(void)vm;
+	return !field(line, "local:") && field(line, "prs:");
+}
+
+u64 counts_process_broadcasts(void)
+{
+	return hist_sum(TLBIE, is_of_process, NULL);
 }
 
 static bool is_local(const char *line, const struct vm *vm)

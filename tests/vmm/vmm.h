@@ -148,6 +148,8 @@ void counts_read(const struct vm *vm, struct counts *c);
 /* Partition-scoped broadcasts that name @lpid, since the kernel booted. */
 #define ANY_LPID (~0ULL)
 u64 counts_broadcasts(u64 lpid);
+/* Process-scoped ones, the host's own processes included. */
+u64 counts_process_broadcasts(void);
 /* Whether the module counts for this guest. */
 bool counts_module(const struct vm *vm);
 
@@ -278,5 +280,6 @@ void hpt_reset(void);
 void hpt_local(void);
 void hpt_diff(void);
 void nested(void);
+void ranges(void);
 
 #endif
