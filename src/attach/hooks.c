@@ -140,12 +140,12 @@ static bool on_range(struct pt_regs *regs)
 	return false;
 }
 
-static bool on_nested_range(struct pt_regs *regs)
+static bool on_range_call(struct pt_regs *regs)
 {
 	struct kvm_vcpu *vcpu = (struct kvm_vcpu *)regs->gpr[3];
 
 	kht_on_range(vcpu->kvm->arch.lpid, regs->gpr[6], &regs->gpr[7], &regs->gpr[8]);
-	return false;
+	return on_call(regs);
 }
 
 #define QUADRANT	"__kvmhv_copy_tofrom_guest_radix"
@@ -168,12 +168,11 @@ static struct hook nested_guests[] = {
 	{ "kvmhv_update_nest_rmap_rc_list", on_update_rc },
 	{ "kvmppc_free_pgtable_radix", on_free_tables },
 	{ "kvmppc_free_lpid", on_lpid_free },
-	{ "do_h_rpt_invalidate_pat", on_nested_range },
 };
 
 static struct hook nested_calls[] = {
 	{ "kvmhv_do_nested_tlbie", on_call },
-	{ "do_h_rpt_invalidate_pat", on_call },
+	{ "do_h_rpt_invalidate_pat", on_range_call },
 	{ "kvmppc_mmu_walk_radix_tree", on_walk },
 };
 
