@@ -281,5 +281,6 @@ void hpt_local(void);
 void hpt_diff(void);
 void nested(void);
 void ranges(void);
+void blocked(void);
 
 #endif
