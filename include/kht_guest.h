@@ -41,6 +41,7 @@ struct kht_domain {
 	/* Of a guest only. */
 	struct list_head shadows;	/* RCU; changed under the shadow lock */
 	struct kht_batcher batcher[KHT_BATCHERS];
+	struct task_struct *harvester;	/* is in kht_harvest(); changed under slots_lock */
 	struct kht_vcpu *const *vcpu;	/* vcpus, or kht_no_vcpus while it is a hash guest */
 	struct kht_vcpu **vcpus;	/* by vcpu_idx, made at the first vcpu_load */
 	bool tracks_moves;		/* hash: moves leave debts */
@@ -113,6 +114,7 @@ static inline struct kht_domain *kht_domain_of(struct kvm *kvm)
  */
 void kht_on_guest_enter(void *unused, struct kvm_vcpu *vcpu);
 void kht_direct_enter(struct kvm_vcpu *vcpu);
+void kht_direct_call(struct kvm_vcpu *vcpu);	/* the vCPU is loaded here */
 bool kht_in_quadrant(void);
 bool kht_quadrant_begin(u32 lpid);
 void kht_quadrant_end(void);
@@ -150,6 +152,11 @@ struct kht_domain *kht_batch_begin(struct kvm *kvm, bool shadows);
 void kht_batch_end(struct kht_domain *d);
 void kht_batch_cover(struct kht_domain *d);	/* of this domain alone, now; any context */
 bool kht_batching(struct kht_domain *d);
+
+/* src/guest/batch.c, under slots_lock: a harvest of the dirty log, by this task. */
+bool kht_harvesting(struct kvm *kvm);
+void kht_harvest_begin(struct kvm *kvm);
+void kht_harvest_end(struct kvm *kvm);
 
 /* src/guest/batch.c, around a batch; mmu_lock is not held */
 bool kht_hold_faults(struct kvm *kvm);
@@ -191,7 +198,7 @@ bool kht_on_h_protect(struct kvm_vcpu *vcpu, unsigned long flags, unsigned long 
 void kht_sweep_unmap(struct kvm *kvm, struct kvm_memory_slot *slot, unsigned long gfn,
 		     unsigned long end);			/* mmu_lock is held */
 void kht_sweep_flush_slot(struct kvm *kvm, struct kvm_memory_slot *slot);	/* may sleep */
-void kht_sweep_harvest(struct kvm *kvm, const struct kvm_dirty_log *log);	/* may sleep */
+void kht_sweep_harvest(struct kvm *kvm, struct kvm_memory_slot *slot);	/* may sleep */
 
 /* src/guest/range.c; preemption off. The kernel's function runs afterwards, on [*start, *end). */
 void kht_on_range(u32 lpid, unsigned long sizes, unsigned long *start, unsigned long *end);

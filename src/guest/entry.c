@@ -137,6 +137,19 @@ void kht_direct_enter(struct kvm_vcpu *vcpu)
 }
 
 /*
+ * Its kht_call_begin(). The exit has taken the mark away, and the next entry would not come by here: so the
+ * mark is set again, and the vCPU loses its seat.
+ */
+void kht_direct_call(struct kvm_vcpu *vcpu)
+{
+	u64 key = kht_key(vcpu->kvm->arch.lpid, vcpu->vcpu_id);
+
+	this_cpu_write(kht_seats->vcpu, KHT_NOBODY);
+	kht_store(&kht_threads[smp_processor_id()].guest, key);
+	kht_call_begin(vcpu);
+}
+
+/*
  * Invariant 6: __kvmhv_copy_tofrom_guest_radix() loads and stores through the
  * guest's translations from the host. While it runs this thread counts as in
  * guest. Returns the key for kht_quadrant_end(), 0 when there is no domain.
