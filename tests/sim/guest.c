@@ -103,27 +103,43 @@ void do_nothing(void *unused)
 	(void)unused;
 }
 
+/* Who runs @g without a domain has a mark. */
+static void interrupt_runners(const struct guest *g)
+{
+	unsigned int cpu;
+	u32 mask = 0;
+
+	for (cpu = 0; cpu < nr_cpus; cpu++)
+		if (kht_key_lpid(kht_load(&threads[cpu].guest)) == g->lpid)
+			mask |= 1u << cpu;
+	smp_call(mask, do_nothing, NULL);
+}
+
 void adopt(struct guest *g)
 {
 	struct domain *d;
 
 	mutex_lock(&domain_mutex);
 	d = publish(g, false);
-	if (d) {
-		if (!mutant(SIM_MUT_ADOPT_NO_IPI))
-			on_each_cpu(do_nothing, NULL);
-		if (!mutant(SIM_MUT_ADOPT_NO_GRACE))
-			synchronize_rcu();
-		d->live = true;
-		events.adoptions++;
-	}
 	mutex_unlock(&domain_mutex);
+	if (!d)
+		return;
+	if (!mutant(SIM_MUT_ADOPT_NO_GRACE))
+		synchronize_rcu();
+	if (!mutant(SIM_MUT_ADOPT_NO_IPI))
+		interrupt_runners(g);
+	mutex_lock(&domain_mutex);
+	d->live = true;
+	mutex_unlock(&domain_mutex);
+	events.adoptions++;
 }
 
 void attach(void)
 {
 	hooks = true;
 	yield();
+	if (!mutant(SIM_MUT_ATTACH_NO_IPI))
+		on_each_cpu(do_nothing, NULL);
 	domains_open = true;
 	yield();
 	moving = true;

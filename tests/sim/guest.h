@@ -18,8 +18,8 @@
 enum {
 	SIM_MUT_FIRST = 17,
 	SIM_MUT_DETACH_IGNORES_BATCH = SIM_MUT_FIRST,	/* a notifier covers nothing while we detach */
-	SIM_MUT_ADOPT_NO_GRACE,		/* adoption does not wait for quadrant accesses */
-	SIM_MUT_ADOPT_NO_IPI,		/* adoption does not wait for guests */
+	SIM_MUT_ADOPT_NO_GRACE,		/* adoption does not wait for entries and quadrant accesses under way */
+	SIM_MUT_ADOPT_NO_IPI,		/* adoption does not interrupt who runs the guest */
 	SIM_MUT_NO_ORDER,		/* nobody completes what the guest had begun */
 	SIM_MUT_DETACH_NO_PROCESS,	/* detach pays the partition scope only */
 	SIM_MUT_NO_LOOK_FENCE,		/* no fence before the look who is in guest */
@@ -27,6 +27,8 @@ enum {
 
 	/* Shown by few seeds: --mutant only. */
 	SIM_MUT_LATE_KIND = 60,		/* a ledger learns at the first entry that its guest is a hash guest */
+
+	SIM_MUT_ATTACH_NO_IPI,		/* who is in a guest when the hooks come has no mark */
 	SIM_MUT_END,
 };
 

@@ -114,6 +114,7 @@ static const char *const mutant_names[SIM_MUT_END] = {
 	[SIM_MUT_DETACH_IGNORES_BATCH] = "detach-ignores-batch",
 	[SIM_MUT_ADOPT_NO_GRACE] = "adopt-without-grace-period",
 	[SIM_MUT_ADOPT_NO_IPI] = "adopt-without-interrupt",
+	[SIM_MUT_ATTACH_NO_IPI] = "attach-without-interrupt",
 	[SIM_MUT_NO_ORDER] = "no-order-sequence",
 	[SIM_MUT_DETACH_NO_PROCESS] = "detach-without-process-scope",
 	[SIM_MUT_NO_LOOK_FENCE] = "no-fence-before-look",

@@ -7,7 +7,10 @@
  *   move     the vCPU moves to other CPUs, with the L2 in guest and between its entries
  *   shared   two vCPUs run the same L2 while the host exchanges pages
  *   destroy  VMs with L2s come and go, and so do the L2s of an L1
+ *   flood    an L1 makes and drops L2s as fast as it can: what CPUs notice that have nothing to do with it
  */
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "nested.h"
@@ -236,6 +239,72 @@ static void nested_destroy(void)
 	l1_report(&l1);
 }
 
+/* flood */
+
+/* Interrupts of this CPU by others since the host booted: the lines of an IPI, and of doorbells within a core. */
+static u64 interrupts_of(int cpu)
+{
+	char *line = NULL, *at;
+	size_t size = 0;
+	u64 sum = 0, n = 0;
+	FILE *f = fopen("/proc/interrupts", "re");
+
+	if (!f)
+		die("/proc/interrupts cannot be read.");
+	while (getline(&line, &size, f) > 0) {
+		if (!strstr(line, "IPI") && !strstr(line, "Doorbell"))
+			continue;
+		at = strchr(line, ':') + 1;
+		for (int i = 0; i <= cpu; i++)
+			n = strtoull(at, &at, 10);
+		sum += n;
+	}
+	free(line);
+	fclose(f);
+	return sum;
+}
+
+/* Of the whole core that this process keeps away from. */
+static u64 interrupts_elsewhere(void)
+{
+	u64 sum = 0;
+
+	for (int cpu = 0; cpu < ncpus; cpu++)
+		if (same_core(cpu, other_core()))
+			sum += interrupts_of(cpu);
+	return sum;
+}
+
+static void make_and_drop(struct l2 *l2)
+{
+	l2_load(vcpu, l2, 0);
+	l2_set_entry(l2, false);
+	l1_flush(vcpu, l2, 2);
+	l2_set_entry(l2, true);
+}
+
+static void nested_flood(void)
+{
+	u64 began, interrupts, ns;
+
+	l1_create(&l1, 1, data_alloc(opt.pages), opt.pages);
+	for (u64 i = 0; i < NR_L2; i++)
+		l2_map_all(&l1.l2[i]);
+	l2_wait_adopted(vcpu, &l1.l2[0]);
+	l1_round_begin(&l1, &r);
+	interrupts = interrupts_elsewhere();
+	began = now_ns();
+	for (u64 i = 0; i < opt.rounds; i++)
+		make_and_drop(&l1.l2[i % NR_L2]);
+	ns = now_ns() - began;
+	interrupts = interrupts_elsewhere() - interrupts;
+	l1_round_end(&l1, &r);
+	report_extra("made_per_s", opt.rounds * 1000000000 / ns);
+	report_extra("interrupts_elsewhere", interrupts);
+	report_extra("interrupts_per_s", interrupts * 1000000000 / ns);
+	l1_report(&l1);
+}
+
 void nested(void)
 {
 	static const struct {
@@ -251,6 +320,7 @@ void nested(void)
 		{ "move", nested_move },
 		{ "shared", nested_shared },
 		{ "destroy", nested_destroy },
+		{ "flood", nested_flood },
 	};
 
 	mark_name(opt.variant);
