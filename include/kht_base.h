@@ -121,6 +121,7 @@ enum kht_mutant {
 	KHT_MUT_FAULT_BEFORE_FLUSH,	/* 39: others do not cover what an open batch has taken away */
 	/* Of what guests may ask for. */
 	KHT_MUT_ENDLESS_RANGE = 50,	/* 50: a range that wraps is left to the kernel's loop */
+	KHT_MUT_RC_ADDED,		/* 51: a fault may add R and C to a shadow entry that is there */
 };
 
 #ifndef KHT_MUTANT

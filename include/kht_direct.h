@@ -64,6 +64,8 @@ struct kht_direct {
 	/* The kernel's function is called in any case, afterwards. */
 	void (*set_partition)(u32 lpid);
 	void (*free_tables)(u32 lpid);
+	void (*insert_rmap)(struct kvm *kvm, const unsigned long *rmapp, u64 rmap);
+	void (*create_pte)(struct kvm *kvm, pgd_t *shadow, unsigned long gpa, pte_t *pte);
 	void (*lpid_free)(u32 lpid);
 	void (*walk)(struct kvm_vcpu *vcpu);
 	void (*range)(u32 lpid, unsigned long sizes, unsigned long *start, unsigned long *end);

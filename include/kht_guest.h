@@ -42,6 +42,7 @@ struct kht_domain {
 	struct list_head shadows;	/* RCU; changed under the shadow lock */
 	struct kht_batcher batcher[KHT_BATCHERS];
 	struct task_struct *harvester;	/* is in kht_harvest(); changed under slots_lock */
+	bool stopped_older_faults;	/* under mmu_lock */
 	struct kht_vcpu *const *vcpu;	/* vcpus, or kht_no_vcpus while it is a hash guest */
 	struct kht_vcpu **vcpus;	/* by vcpu_idx, made at the first vcpu_load */
 	bool tracks_moves;		/* hash: moves leave debts */
@@ -130,6 +131,13 @@ void kht_on_free_tables(u32 lpid);		/* any context, preemption off */
  */
 bool kht_on_update_rc(struct kvm *kvm, unsigned long *rmapp, unsigned long clr,
 		      unsigned long set, unsigned long hpa, unsigned long nbytes);
+
+/*
+ * src/guest/nested.c, faults of nested guests. The first in the mmu_lock section that inserts a shadow entry, the
+ * second before it, without the lock and with preemption off.
+ */
+void kht_on_insert_rmap(struct kvm *kvm, const unsigned long *rmapp, u64 rmap);
+void kht_on_create_pte(struct kvm *kvm, pgd_t *shadow, unsigned long gpa, pte_t *pte);
 
 /* Functions of the kernel that are not exported to us; src/attach finds them. */
 struct kht_audit_calls {

@@ -32,6 +32,8 @@ static const struct kht_member invalidations[] = {
 static const struct kht_member nested_guests[] = {
 	MEMBER(update_rc, kht_on_update_rc),
 	MEMBER(free_tables, kht_on_free_tables),
+	MEMBER(insert_rmap, kht_on_insert_rmap),
+	MEMBER(create_pte, kht_on_create_pte),
 	MEMBER(lpid_free, kht_on_lpid_free),
 };
 

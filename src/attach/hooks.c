@@ -106,6 +106,23 @@ static bool on_update_rc(struct pt_regs *regs)
 				regs->gpr[5], regs->gpr[6], regs->gpr[7], regs->gpr[8]);
 }
 
+static bool on_insert_rmap(struct pt_regs *regs)
+{
+	const struct rmap_nested *const *entry = (void *)regs->gpr[5];
+
+	kht_on_insert_rmap((struct kvm *)regs->gpr[3], (unsigned long *)regs->gpr[4], (*entry)->rmap);
+	return false;
+}
+
+/* Without a list of the reverse map (r10) it is the guest's own table. */
+static bool on_create_pte(struct pt_regs *regs)
+{
+	if (regs->gpr[10])
+		kht_on_create_pte((struct kvm *)regs->gpr[3], (pgd_t *)regs->gpr[4], regs->gpr[6],
+				  (pte_t *)&regs->gpr[5]);
+	return false;
+}
+
 static bool on_lpid_free(struct pt_regs *regs)
 {
 	kht_on_lpid_free(regs->gpr[3]);
@@ -189,6 +206,8 @@ static struct hook invalidations[] = {
 };
 
 static struct hook nested_guests[] = {
+	{ "kvmppc_create_pte", on_create_pte },
+	{ "kvmhv_insert_nest_rmap", on_insert_rmap },
 	{ "kvmhv_update_nest_rmap_rc_list", on_update_rc },
 	{ "kvmppc_free_pgtable_radix", on_free_tables },
 	{ "kvmppc_free_lpid", on_lpid_free },

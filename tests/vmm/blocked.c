@@ -12,19 +12,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/kvm.h>
-#include <linux/userfaultfd.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "nested.h"
 
-#define BLOCK		65536	/* of memory that is missing: a page of any kernel */
-#define PATIENCE_MS	60000
 #define SETTLE_US	1000000
 #define AUDIT		"/sys/kernel/debug/kvm_hv_tlb/rc_audit"
 
@@ -33,58 +28,10 @@ static struct vm *const vm = &l1.vm;
 static struct vcpu *const vcpu = &l1.vm.vcpus[0];
 static struct round r;
 
-/* Memory that is missing until it is brought, and what it holds then. */
-static int uffd;
-static unsigned char *missing;
-static unsigned char saved[BLOCK];
-
 static void must(int result, const char *what)
 {
 	if (result < 0)
 		die("%s failed: %s.", what, strerror(errno));
-}
-
-static void take_away(void *memory)
-{
-	struct uffdio_api api = { .api = UFFD_API };
-	struct uffdio_register range = { { (u64)memory, BLOCK }, UFFDIO_REGISTER_MODE_MISSING, 0 };
-
-	missing = memory;
-	memcpy(saved, memory, BLOCK);
-	uffd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
-	must(uffd, "userfaultfd");
-	must(ioctl(uffd, UFFDIO_API, &api), "UFFDIO_API");
-	must(ioctl(uffd, UFFDIO_REGISTER, &range), "UFFDIO_REGISTER");
-	must(madvise(memory, BLOCK, MADV_DONTNEED), "MADV_DONTNEED");
-}
-
-/* Until somebody wants it: in this process the kernel, for one of the threads. */
-static void wait_until_wanted(void)
-{
-	struct pollfd poll_uffd = { .fd = uffd, .events = POLLIN };
-	struct uffd_msg message;
-
-	if (poll(&poll_uffd, 1, PATIENCE_MS) != 1 || read(uffd, &message, sizeof(message)) != sizeof(message))
-		die("nobody waits for the page that is missing.");
-	if (message.event != UFFD_EVENT_PAGEFAULT || message.arg.pagefault.address / BLOCK != (u64)missing / BLOCK)
-		die("the userfaultfd reports something else than the missing page.");
-}
-
-static void bring_back(void)
-{
-	struct uffdio_copy copy = { .dst = (u64)missing, .src = (u64)saved, .len = BLOCK };
-
-	must(ioctl(uffd, UFFDIO_COPY, &copy), "UFFDIO_COPY");
-	close(uffd);
-}
-
-static void *block_alloc(void)
-{
-	void *p = data_alloc(2 * BLOCK / page_size);
-
-	p = (void *)(((u64)p + BLOCK - 1) / BLOCK * BLOCK);
-	memset(p, 0, BLOCK);
-	return p;
 }
 
 /* While the scenario looks at what the administrator can do. */
@@ -93,12 +40,12 @@ static void stay_blocked(void)
 	printf("KHT-BLOCKED %s\n", opt.variant);
 	while (!asked_to_end)
 		pause();
-	bring_back();
+	missing_end();
 }
 
-static void start(pthread_t *thread, void *(*run)(void *arg))
+static void start(pthread_t *thread, void *(*run)(void *arg), void *arg)
 {
-	if (pthread_create(thread, NULL, run, NULL))
+	if (pthread_create(thread, NULL, run, arg))
 		die("a thread cannot be made.");
 }
 
@@ -106,7 +53,7 @@ static void start(pthread_t *thread, void *(*run)(void *arg))
 
 static void *harvest(void *bitmap)
 {
-	vm_harvest(vm, bitmap ? bitmap : missing);
+	vm_harvest(vm, bitmap);
 	return NULL;
 }
 
@@ -122,19 +69,19 @@ static u64 count_dirty(const u64 *bitmap)
 /* The guest goes on meanwhile, and what it stores then belongs to the next harvest. */
 static void blocked_harvest(void)
 {
-	u64 *bitmap = block_alloc();
+	u64 *bitmap = missing_alloc();
 	pthread_t thread;
 
-	if (opt.pages > 8 * BLOCK)
-		die("--pages must be at most %d.", 8 * BLOCK);
+	if (opt.pages > 8 * MISSING_SIZE)
+		die("--pages must be at most %d.", 8 * MISSING_SIZE);
 	vm_create(vm, 1, data_alloc(opt.pages), opt.pages);
 	vm_log(vm, true);
 	guest_fill(vcpu, 0, opt.pages, 1, 0, 0);
-	take_away(bitmap);
+	missing_begin(bitmap);
 	round_begin(vm, &r);
 	op_begin(&r);
-	start(&thread, harvest);
-	wait_until_wanted();
+	start(&thread, harvest, bitmap);
+	missing_wanted();
 	guest_fill(vcpu, 0, opt.pages / 2, 1000, 1, 1);
 	stay_blocked();
 	pthread_join(thread, NULL);
@@ -173,11 +120,11 @@ static void blocked_call(void)
 	pthread_t thread;
 
 	create_l1();
-	take_away(l1_partition_table(&l1));
+	missing_begin(l1_partition_table(&l1));
 	l1_round_begin(&l1, &r);
 	op_begin(&r);
-	start(&thread, flush_all);
-	wait_until_wanted();
+	start(&thread, flush_all, NULL);
+	missing_wanted();
 	stay_blocked();
 	pthread_join(thread, NULL);
 	l1_op_end(&l1, &r);
@@ -190,11 +137,10 @@ static void blocked_call(void)
 
 static int htab;
 
-static void *write_htab(void *unused)
+static void *write_htab(void *header)
 {
-	(void)unused;
-	/* A header that says that nothing follows. */
-	if (write(htab, missing, sizeof(struct kvm_get_htab_header)) != sizeof(struct kvm_get_htab_header))
+	/* It says that nothing follows. */
+	if (write(htab, header, sizeof(struct kvm_get_htab_header)) != sizeof(struct kvm_get_htab_header))
 		wrong("the kernel did not take HPTEs: %s.", strerror(errno));
 	return NULL;
 }
@@ -210,18 +156,18 @@ static void blocked_create(void)
 {
 	struct kvm_get_htab_fd request = { .flags = KVM_GET_HTAB_WRITE };
 	pthread_t writer, creator;
-	void *block = block_alloc();
+	void *block = missing_alloc();
 
 	opt.hash = true;
 	vm_create(vm, 1, data_alloc(opt.pages), opt.pages);
 	guest_fill(vcpu, 0, opt.pages, 1, 0, 0);
 	htab = ioctl(vm->fd, KVM_PPC_GET_HTAB_FD, &request);
 	must(htab, "KVM_PPC_GET_HTAB_FD");
-	take_away(block);
+	missing_begin(block);
 	round_begin(vm, &r);
-	start(&writer, write_htab);
-	wait_until_wanted();
-	start(&creator, create_vcpu);
+	start(&writer, write_htab, block);
+	missing_wanted();
+	start(&creator, create_vcpu, NULL);
 	/* It waits for the lock that the other one has. */
 	usleep(SETTLE_US);
 	stay_blocked();
@@ -251,10 +197,10 @@ static void blocked_audit(void)
 	pthread_t thread;
 
 	create_l1();
-	take_away(l1_tree(&l1.l2[0]));
+	missing_begin(l1_tree(&l1.l2[0]));
 	round_begin(vm, &r);
-	start(&thread, audit);
-	wait_until_wanted();
+	start(&thread, audit, NULL);
+	missing_wanted();
 	stay_blocked();
 	pthread_join(thread, NULL);
 	round_end(vm, &r);

@@ -107,6 +107,7 @@ void nested_dirty_log(void);
 void nested_running(void);
 void nested_refault(void);
 void nested_invalidate(void);
+void nested_faults(void);
 
 /* radix.c: the host's entry for L1 (@number 0) or for one of its L2s; 0: none. */
 u64 radix_entry(const struct vm *vm, u64 number, u64 address);

@@ -248,6 +248,21 @@ void pool_swap(struct pool *pool, u64 page, struct round *r);
 /* Nobody has written to the old page since. */
 void pool_expect_untouched(const struct pool *pool, u64 page);
 
+/* missing.c: memory that the kernel has to wait for; one such piece at a time, a page of any kernel */
+
+#define MISSING_SIZE	65536
+void *missing_alloc(void);
+void missing_begin(void *memory);
+/* Until the kernel waits for it, for a thread of this process. */
+void missing_wanted(void);
+void missing_end(void);
+
+/* damon.c: the host takes R away; a page of the VM's data for each region */
+bool damon_there(void);
+void damon_set_up(const struct vm *vm, u64 pages);
+/* Until all of them are old. */
+void damon_make_old(const struct vm *vm, u64 pages);
+
 /* migrate.c: moves of a vCPU, counted */
 
 #define SIBLING_CPU 1	/* where a second vCPU stays in guest */
