@@ -36,6 +36,7 @@ struct kht_domain {
 	struct kht_stats *stats;	/* the guest's */
 	struct kht_domain *l1;		/* of a shadow: its guest's domain; else NULL */
 	struct list_head sibling;	/* of a shadow: in its guest's list, RCU */
+	struct kht_runners runners;	/* of a shadow */
 	struct rcu_head rcu;
 
 	/* Of a guest only. */

@@ -79,8 +79,15 @@ static noinline void enter_nested(struct kvm_vcpu *vcpu, struct kht_thread *t)
 	}
 	if (unlikely(!d))
 		return enter_unknown(vcpu, t, key);
+	kht_runs(&d->runners, vcpu->arch.nested_vcpu_id, vcpu->vcpu_idx);
 	if (kht_mark(d->ledger, &t->guest, key, cpu) | (unsigned long)t->call)
 		settle(d, t);
+	/*
+	 * The kernel has written this, but a vCPU that ran the same nested vCPU before may have moved since
+	 * (hide_nested_move()). The fence between is that of kht_mark().
+	 */
+	if (unlikely(READ_ONCE(nested->prev_cpu[vcpu->arch.nested_vcpu_id]) != (short)cpu))
+		WRITE_ONCE(nested->prev_cpu[vcpu->arch.nested_vcpu_id], cpu);
 }
 
 /*

@@ -196,6 +196,17 @@ static bool is_waited_kvm_ipi(const char *line, const struct vm *vm)
 	return (field(line, "wait:") & 1) && (strstr(line, "[kvm_hv]") || strstr(line, "[kvm_hv_tlb]"));
 }
 
+static bool is_order(const char *line, const struct vm *vm)
+{
+	(void)vm;
+	return strstr(line, "do_migrate_away_vcpu");
+}
+
+u64 counts_order_ipis(void)
+{
+	return hist_sum(CALL_ONE, is_order, NULL);
+}
+
 struct newest {
 	u64 hits[MAX_LPID];
 	u64 lpid;

@@ -32,7 +32,7 @@ static const struct workload {
 	{ "hpt-reset",		hpt_reset,	"reset resize reuse",			64,	8 },
 	{ "hpt-local",		hpt_local,	"hostile honest moving",			1,	50 },
 	{ "hpt-diff",		hpt_diff,	"turns",			1,	100000 },
-	{ "nested",		nested,		"bits dirty-log running refault age invalidate faults move shared destroy flood",	256,	8 },
+	{ "nested",		nested,		"bits dirty-log running refault age invalidate faults move handover shared destroy flood",	256,	8 },
 	{ "range",		ranges,	"guest nested l2",			4,	1 },
 	{ "blocked",		blocked,	"harvest call create audit",		64,	1 },
 	{ "fuzz",		fuzz,		"all",				1,	1 },

@@ -260,6 +260,8 @@ void l1_create(struct l1 *l1, u64 nvcpus, void *data, u64 pages)
 	add_memory(l1);
 	for (u64 i = 0; i < NR_L2; i++)
 		l2_init(l1, i);
+	for (u64 i = 0; i < nvcpus; i++)
+		l1->l2_vcpu[i] = i;
 	args[0] = gpa(l1, l1->memory->partition_table);
 	hcall(&l1->vm.vcpus[0], H_SET_PARTITION_TABLE, args);
 }
@@ -388,7 +390,7 @@ static void l2_prepare(struct vcpu *vcpu, struct l2 *l2, u64 pc, const u64 args[
 	struct l2_regs *regs = &l1->memory->vcpu[vcpu->id].regs;
 
 	*state = (struct l2_state) {
-		.version = 2, .lpid = l2->number, .token = vcpu->id,
+		.version = 2, .lpid = l2->number, .token = l1->l2_vcpu[vcpu->id],
 		.lpcr = LPCR_ILE, .hdec_expiry = NEVER, .ppr = PPR_MEDIUM,
 	};
 	*regs = (struct l2_regs) { .nip = pc, .msr = L2_MSR };

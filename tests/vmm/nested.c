@@ -6,6 +6,7 @@
  *   invalidate                   see nested-invalidate.c
  *   faults                       see nested-faults.c
  *   move     the vCPU moves to other CPUs, with the L2 in guest and between its entries
+ *   handover two vCPUs of the L1 run one vCPU of the L2 in turn, and move
  *   shared   two vCPUs run the same L2 while the host exchanges pages
  *   destroy  VMs with L2s come and go, and so do the L2s of an L1
  *   flood    an L1 makes and drops L2s as fast as it can: what CPUs notice that have nothing to do with it
@@ -132,6 +133,42 @@ static void nested_move(void)
 	expect_pass(vm, 0, opt.pages, pass_now(vcpu));
 	report_moves();
 	report_extra("ipis_per_move_x1000", waited * 1000 / opt.rounds);
+	l1_report(&l1);
+}
+
+/* handover */
+
+static void run_there(struct vcpu *by, int cpu)
+{
+	pin(cpu);
+	l2_load(by, &l1.l2[0], 0);
+}
+
+/*
+ * What the first vCPU left on its CPU is complete when it is scheduled out. Then the second one runs the same vCPU of
+ * the L2 there; and where the first one comes to, the kernel has to complete it on the CPU that both have been on.
+ */
+static void nested_handover(void)
+{
+	u64 forgotten = 0, before;
+	int here = 0, there = other_core();
+
+	l1_create(&l1, 2, data_alloc(opt.pages), opt.pages);
+	l2_map_all(&l1.l2[0]);
+	l1.l2_vcpu[1] = l1.l2_vcpu[0];
+	l2_wait_adopted(vcpu, &l1.l2[0]);
+	l1_round_begin(&l1, &r);
+	for (u64 i = 0; i < opt.rounds; i++) {
+		run_there(vcpu, here);
+		run_there(second, here);
+		before = counts_order_ipis();
+		run_there(vcpu, there);
+		forgotten += counts_order_ipis() == before;
+		here = there;
+		there = there ? 0 : other_core();
+	}
+	l1_round_end(&l1, &r);
+	report_extra("forgotten_orders", forgotten);
 	l1_report(&l1);
 }
 
@@ -334,6 +371,7 @@ void nested(void)
 		{ "invalidate", nested_invalidate },
 		{ "faults", nested_faults },
 		{ "move", nested_move },
+		{ "handover", nested_handover },
 		{ "shared", nested_shared },
 		{ "destroy", nested_destroy },
 		{ "flood", nested_flood },

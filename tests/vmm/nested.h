@@ -42,6 +42,7 @@ struct l1 {
 	struct l1_memory *memory;
 	struct l2 l2[NR_L2];
 	struct l2 *running[MAX_VCPUS];
+	u64 l2_vcpu[MAX_VCPUS];	/* which vCPU of the L2 each of L1's runs */
 	/* A fault of an L2 that L1 has to resolve. Without it, each one is wrong. */
 	void (*on_fault)(const struct l2_fault *fault);
 };

@@ -150,6 +150,8 @@ void counts_read(const struct vm *vm, struct counts *c);
 u64 counts_broadcasts(u64 lpid);
 /* Process-scoped ones, the host's own processes included. */
 u64 counts_process_broadcasts(void);
+/* CPUs the kernel has interrupted to complete what a vCPU had begun there. */
+u64 counts_order_ipis(void);
 /* Whether the module counts for this guest. */
 bool counts_module(const struct vm *vm);
 
