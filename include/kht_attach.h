@@ -28,8 +28,8 @@ void kht_detach_entry(void);
  */
 void kht_need_nested(void);
 
-/* The parameter hpt_local has changed: hooks follow it. May sleep. */
-void kht_apply_hpt_local(void);
+/* The parameter hpt_defer or hpt_local has changed. May sleep. */
+void kht_apply_hpt(void);
 
 #define KHT_WHY	128	/* bytes: a sentence for the admin, why something is off */
 

@@ -73,6 +73,13 @@ extern bool kht_nesting;
 /* True while what the host invalidates of hash guests comes to us. */
 extern bool kht_hashing;
 
+/*
+ * Hash guests settle by tlbiel with R=0, which silicon has not been asked about: so only on demand (hpt_defer,
+ * hpt_local). owing: an entry settles what is recorded; otherwise the kernel has executed all of it itself.
+ * deferring: more may be recorded. The one is set first and cleared last (src/attach/attach.c).
+ */
+extern bool kht_hash_owing, kht_hash_deferring;
+
 /* src/guest/domain.c */
 int kht_domains_init(unsigned int log_entries);
 void kht_domains_exit(void);
@@ -80,6 +87,7 @@ void kht_domains_open(void);
 void kht_domains_close(void);
 void kht_domains_free(void);
 void kht_domains_pay(void);
+void kht_domains_pay_hash(void);	/* those of hash guests; nothing of them is deferred any more */
 void kht_cpu_arrives(unsigned int cpu);
 void kht_forget_vcpus(const struct kht_ledger *l);	/* whose guest nobody runs */
 void kht_visit_guests(void (*fn)(struct kvm *kvm, void *arg), void *arg);	/* may sleep */
@@ -183,6 +191,8 @@ void kht_on_walk(struct kvm_vcpu *vcpu);	/* of the L1's table, for an L2 or the 
 bool kht_on_invalidate_hpte(struct kvm *kvm, __be64 *hpte, unsigned long index);
 bool kht_on_clear_ref_hpte(struct kvm *kvm, __be64 *hpte, unsigned long index);
 void kht_on_set_partition(u32 lpid);
+
+bool kht_defers_hash(const struct kht_domain *d);
 
 /* Hash or radix, into what depends on it. When that changes nobody is in guest. */
 void kht_note_kind(struct kht_domain *d);

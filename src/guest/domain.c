@@ -31,6 +31,7 @@ bool kht_deferring;
 bool kht_moving;
 bool kht_nesting;
 bool kht_hashing;
+bool kht_hash_owing, kht_hash_deferring;
 
 struct kht_domain __rcu *kht_domain_table[KHT_NR_LPIDS];
 static LIST_HEAD(domains);
@@ -586,6 +587,8 @@ static void pay_offline(struct kvm *kvm)
 /* litmus: kick-free */
 static void pay(struct kht_domain *d)
 {
+	if (d->ledger->hash && !READ_ONCE(kht_hash_owing))
+		return;
 	if (kht_pay_all(d->ledger))
 		kht_count(d->stats, KHT_STAT_BROADCASTS, 1);
 	on_each_cpu(pay_process, d, 1);
@@ -604,6 +607,27 @@ void kht_domains_pay(void)
 		list_for_each_entry_rcu(shadow, &d->shadows, sibling)
 			pay(shadow);
 		rcu_read_unlock();
+	}
+	mutex_unlock(&domain_mutex);
+}
+
+/*
+ * All of it, whoever owes what: with H_LOCAL a core may owe a removal for which it is not behind. From here on H_LOCAL
+ * is believed only when all moves have been seen since once more.
+ */
+void kht_domains_pay_hash(void)
+{
+	struct kht_domain *d;
+
+	mutex_lock(&domain_mutex);
+	list_for_each_entry(d, &domains, node) {
+		if (!d->ledger->hash)
+			continue;
+		kht_start_over(d->ledger);
+		pay(d);
+		pay_offline(d->kvm);
+		WRITE_ONCE(d->trusts_local, false);
+		WRITE_ONCE(d->tracks_moves, false);
 	}
 	mutex_unlock(&domain_mutex);
 }

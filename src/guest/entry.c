@@ -44,6 +44,10 @@ static noinline void settle(struct kht_domain *d, struct kht_thread *t)
 		kht_call_end(t);
 	if (!kht_must_settle(d->ledger, cpu))
 		return;
+	if (d->ledger->hash && !READ_ONCE(kht_hash_owing)) {
+		kht_excuse(d->ledger, cpu);
+		return;
+	}
 	debt = kht_settle(d->ledger, t, cpu, kht_core_of(cpu));
 	count_settle(d, &debt);
 	trace_kht_settle(d->lpid, cpu, &debt);

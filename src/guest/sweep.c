@@ -283,8 +283,7 @@ static bool prepare(struct sweep *s, struct kvm *kvm, struct kvm_memory_slot *sl
 {
 	struct kht_domain *d = kht_domain_of(kvm);
 
-	if (!d || !READ_ONCE(d->live) || !READ_ONCE(kht_deferring) || !READ_ONCE(kht_hashing) ||
-	    kvm_is_radix(kvm) || !atomic_read(&kvm->arch.vcpus_running))
+	if (!d || !kht_defers_hash(d) || kvm_is_radix(kvm) || !atomic_read(&kvm->arch.vcpus_running))
 		return false;
 	*s = (struct sweep){ .kvm = kvm, .d = d, .slot = slot, .unmap = unmap };
 	s->held = kht_alloc(kmalloc_array(SWEEP, sizeof(*s->held), gfp));

@@ -29,6 +29,8 @@ enum {
 	SIM_MUT_LATE_KIND = 60,		/* a ledger learns at the first entry that its guest is a hash guest */
 
 	SIM_MUT_ATTACH_NO_IPI,		/* who is in a guest when the hooks come has no mark */
+	SIM_MUT_HASH_NO_GRACE,		/* hash guests owe before every entry knows */
+	SIM_MUT_HASH_NOT_PAID,		/* hash guests owe no more, and their debts are not paid */
 	SIM_MUT_END,
 };
 
@@ -96,7 +98,7 @@ struct guest {
 };
 
 extern struct guest guests[GUESTS];
-extern bool hooks, domains_open, deferring, moving, param_defer, param_lazy_move, param_hpt_local;
+extern bool hooks, domains_open, deferring, moving, param_defer, param_lazy_move, param_hpt_local, param_hpt_defer, hash_deferring;
 
 /* guest.c: the module */
 struct domain *domain_of(const struct guest *g);
@@ -107,6 +109,7 @@ void adopt(struct guest *g);
 void do_nothing(void *unused);
 void attach(void);
 void detach(void);
+void apply_hpt(void);
 void cpu_arrives(unsigned int cpu);
 void on_guest_enter(struct vcpu *v);
 bool quadrant_begin(struct guest *g);
