@@ -5,6 +5,7 @@
 
 #include <linux/stddef.h>
 #include <linux/types.h>
+#include "kht_direct.h"
 
 struct seq_file;
 struct srcu_struct;
@@ -27,8 +28,8 @@ void kht_detach_entry(void);
  */
 void kht_need_nested(void);
 
-/* The parameter hpt_local has changed: hooks follow it. May sleep. */
-void kht_apply_hpt_local(void);
+/* The parameter hpt_defer or hpt_local has changed. May sleep. */
+void kht_apply_hpt(void);
 
 #define KHT_WHY	128	/* bytes: a sentence for the admin, why something is off */
 
@@ -45,8 +46,9 @@ enum kht_hooks {
 int kht_attach_hooks(enum kht_hooks which, char why[KHT_WHY]);
 void kht_detach_hooks(enum kht_hooks which);
 
-/* src/attach/early_return.S: where ftrace goes on instead of a hooked function */
+/* src/attach/early_return.S, instead.S: where ftrace goes on instead of a hooked function */
 void kht_early_return(void);
+void kht_instead_of_harvest(void);
 
 /* src/attach/direct.c: a kvm-hv that calls us; the other files turn to it by themselves */
 bool kht_direct_find(const char **why);		/* at the beginning of an attachment */
@@ -73,10 +75,21 @@ static inline void **kht_member_of(void *table, const struct kht_member *m)
 	return table + m->offset;
 }
 
-/* src/attach/ops.c: members of kvmppc_hv_ops */
+/* What instead.S calls */
+long kht_shim_harvest(struct kvm *kvm, struct kvm_memory_slot *slot, unsigned long *map);
+typedef int (*kht_vcpu_create_fn)(struct kvm_vcpu *vcpu);
+kht_vcpu_create_fn kht_before_vcpu_create(struct kvm_vcpu *vcpu);
+
+/* src/attach/instead.S: a member of kvmppc_hv_ops */
+int kht_vcpu_create(struct kvm_vcpu *vcpu);
+
+/* src/attach/ops.c: members of kvmppc_hv_ops, and what is done in the place of functions they call */
+long kht_harvest(struct kvm *kvm, struct kvm_memory_slot *slot, unsigned long *map,
+		 kht_harvest_fn stock);
 int kht_attach_ops(void);
 void kht_detach_ops(void);
 void kht_wait_for_ops(void);
+void kht_wait_for_text(void);
 
 /* For src/attach/direct.c: what kht_wait_for_ops() waits for. */
 extern struct srcu_struct kht_inside;

@@ -121,6 +121,10 @@ enum kht_mutant {
 	KHT_MUT_FAULT_BEFORE_FLUSH,	/* 39: others do not cover what an open batch has taken away */
 	/* Of src/power again. */
 	KHT_MUT_NO_COMBINED,		/* 40: a flush of the LPID leaves PRS=1, and what was combined */
+	/* Of what guests may ask for. */
+	KHT_MUT_ENDLESS_RANGE = 50,	/* 50: a range that wraps is left to the kernel's loop */
+	KHT_MUT_RC_ADDED,		/* 51: a fault may add R and C to a shadow entry that is there */
+	KHT_MUT_ANY_RUNNER,		/* 52: a vCPU's move is taken for that of a nested vCPU another one runs */
 };
 
 #ifndef KHT_MUTANT

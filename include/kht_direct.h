@@ -34,12 +34,8 @@ struct kht_seat {
  */
 #define KHT_NOBODY	((const struct kvm_vcpu *)1)
 
-/* A call with both ends: begun by a member, ended by itself. */
-struct kht_call {
-	void (*end)(struct kht_call *call);	/* NULL: it was not begun */
-	void *domain;
-	int idx;
-};
+/* Pages of @slot that were changed go to @map, as the dirty log wants them. */
+typedef long (*kht_harvest_fn)(struct kvm *kvm, struct kvm_memory_slot *slot, unsigned long *map);
 
 struct kht_direct {
 	/* Of this build of kvm-hv.ko; another one's table is left alone. */
@@ -68,15 +64,24 @@ struct kht_direct {
 	/* The kernel's function is called in any case, afterwards. */
 	void (*set_partition)(u32 lpid);
 	void (*free_tables)(u32 lpid);
+	void (*insert_rmap)(struct kvm *kvm, const unsigned long *rmapp, u64 rmap);
+	void (*create_pte)(struct kvm *kvm, pgd_t *shadow, unsigned long gpa, pte_t *pte);
 	void (*lpid_free)(u32 lpid);
 	void (*walk)(struct kvm_vcpu *vcpu);
+	void (*range)(u32 lpid, unsigned long sizes, unsigned long *start, unsigned long *end);
 
 	/* Preemption stays off from begin to end. True: to be ended. */
 	bool (*quadrant_begin)(u32 lpid);
 	void (*quadrant_end)(void);
 
-	/* An L1 invalidates for its nested guests, and may sleep before the call ends. */
-	void (*call_begin)(struct kvm_vcpu *vcpu, struct kht_call *call);
+	/* An L1 invalidates for its nested guests; the call ends at its next entry, or when it is put. */
+	void (*call_begin)(struct kvm_vcpu *vcpu);
+
+	/* In the place of @stock, which they call; they sleep. */
+	long (*harvest_radix)(struct kvm *kvm, struct kvm_memory_slot *slot, unsigned long *map,
+			      kht_harvest_fn stock);
+	long (*harvest_hash)(struct kvm *kvm, struct kvm_memory_slot *slot, unsigned long *map,
+			     kht_harvest_fn stock);
 
 	/* On the vCPU's thread. True: done, *@ret is the hcall's return code. */
 	bool (*h_remove)(struct kvm_vcpu *vcpu, unsigned long flags, unsigned long index,

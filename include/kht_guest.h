@@ -42,11 +42,14 @@ struct kht_domain {
 	struct kht_stats *stats;	/* the guest's */
 	struct kht_domain *l1;		/* of a shadow: its guest's domain; else NULL */
 	struct list_head sibling;	/* of a shadow: in its guest's list, RCU */
+	struct kht_runners runners;	/* of a shadow */
 	struct rcu_head rcu;
 
 	/* Of a guest only. */
 	struct list_head shadows;	/* RCU; changed under the shadow lock */
 	struct kht_batcher batcher[KHT_BATCHERS];
+	struct task_struct *harvester;	/* is in kht_harvest(); changed under slots_lock */
+	bool stopped_older_faults;	/* under mmu_lock */
 	struct kht_vcpu *const *vcpu;	/* vcpus, or kht_no_vcpus while it is a hash guest */
 	struct kht_vcpu **vcpus;	/* by vcpu_idx, made at the first vcpu_load */
 	bool tracks_moves;		/* hash: moves leave debts */
@@ -76,6 +79,13 @@ extern bool kht_nesting;
 /* True while what the host invalidates of hash guests comes to us. */
 extern bool kht_hashing;
 
+/*
+ * Hash guests settle by tlbiel with R=0, which silicon has not been asked about: so only on demand (hpt_defer,
+ * hpt_local). owing: an entry settles what is recorded; otherwise the kernel has executed all of it itself.
+ * deferring: more may be recorded. The one is set first and cleared last (src/attach/attach.c).
+ */
+extern bool kht_hash_owing, kht_hash_deferring;
+
 /* src/guest/domain.c */
 int kht_domains_init(unsigned int log_entries);
 void kht_domains_exit(void);
@@ -84,6 +94,7 @@ void kht_domains_close(void);
 void kht_domains_free(void);
 void kht_domains_pay(void);
 void kht_cpu_arrives(void);			/* on that CPU, may sleep */
+void kht_domains_pay_hash(void);	/* those of hash guests; nothing of them is deferred any more */
 void kht_forget_vcpus(const struct kht_ledger *l);	/* whose guest nobody runs */
 void kht_visit_guests(void (*fn)(struct kvm *kvm, void *arg), void *arg);	/* may sleep */
 
@@ -119,6 +130,7 @@ static inline struct kht_domain *kht_domain_of(struct kvm *kvm)
  */
 void kht_on_guest_enter(void *unused, struct kvm_vcpu *vcpu);
 void kht_direct_enter(struct kvm_vcpu *vcpu);
+void kht_direct_call(struct kvm_vcpu *vcpu);	/* the vCPU is loaded here */
 bool kht_in_quadrant(void);
 bool kht_quadrant_begin(u32 lpid);
 void kht_quadrant_end(void);
@@ -134,6 +146,13 @@ void kht_on_free_tables(u32 lpid);		/* any context, preemption off */
  */
 bool kht_on_update_rc(struct kvm *kvm, unsigned long *rmapp, unsigned long clr,
 		      unsigned long set, unsigned long hpa, unsigned long nbytes);
+
+/*
+ * src/guest/nested.c, faults of nested guests. The first in the mmu_lock section that inserts a shadow entry, the
+ * second before it, without the lock and with preemption off.
+ */
+void kht_on_insert_rmap(struct kvm *kvm, const unsigned long *rmapp, u64 rmap);
+void kht_on_create_pte(struct kvm *kvm, pgd_t *shadow, unsigned long gpa, pte_t *pte);
 
 /* Functions of the kernel that are not exported to us; src/attach finds them. */
 struct kht_audit_calls {
@@ -157,6 +176,11 @@ void kht_batch_end(struct kht_domain *d);
 void kht_batch_cover(struct kht_domain *d);	/* of this domain alone, now; any context */
 bool kht_batching(struct kht_domain *d);
 
+/* src/guest/batch.c, under slots_lock: a harvest of the dirty log, by this task. */
+bool kht_harvesting(struct kvm *kvm);
+void kht_harvest_begin(struct kvm *kvm);
+void kht_harvest_end(struct kvm *kvm);
+
 /* src/guest/batch.c, around a batch; mmu_lock is not held */
 bool kht_hold_faults(struct kvm *kvm);
 void kht_release_faults(struct kvm *kvm, bool held);
@@ -173,6 +197,8 @@ void kht_on_walk(struct kvm_vcpu *vcpu);	/* of the L1's table, for an L2 or the 
 bool kht_on_invalidate_hpte(struct kvm *kvm, __be64 *hpte, unsigned long index);
 bool kht_on_clear_ref_hpte(struct kvm *kvm, __be64 *hpte, unsigned long index);
 void kht_on_set_partition(u32 lpid);
+
+bool kht_defers_hash(const struct kht_domain *d);
 
 /* Hash or radix, into what depends on it. When that changes nobody is in guest. */
 void kht_note_kind(struct kht_domain *d);
@@ -197,7 +223,10 @@ bool kht_on_h_protect(struct kvm_vcpu *vcpu, unsigned long flags, unsigned long 
 void kht_sweep_unmap(struct kvm *kvm, struct kvm_memory_slot *slot, unsigned long gfn,
 		     unsigned long end);			/* mmu_lock is held */
 void kht_sweep_flush_slot(struct kvm *kvm, struct kvm_memory_slot *slot);	/* may sleep */
-void kht_sweep_harvest(struct kvm *kvm, const struct kvm_dirty_log *log);	/* may sleep */
+void kht_sweep_harvest(struct kvm *kvm, struct kvm_memory_slot *slot);	/* may sleep */
+
+/* src/guest/range.c; preemption off. The kernel's function runs afterwards, on [*start, *end). */
+void kht_on_range(u32 lpid, unsigned long sizes, unsigned long *start, unsigned long *end);
 
 /* src/guest/move.c; preemption off */
 void kht_leave_guest(void *unused);			/* for smp_call_function_many() */

@@ -21,7 +21,7 @@ struct kht_hcall {
 	bool local;		/* the guest has set H_LOCAL */
 	bool tracked;		/* moves of this guest's vCPUs leave debts (kht_track_moves()) */
 	bool paging;		/* the host takes pages from the guest at this moment: a hint */
-	bool allowed;		/* hpt_local, and we are attached */
+	bool allowed;		/* hpt_local, and it may owe */
 };
 
 enum kht_reach kht_global_invalidates(const struct kht_ledger *l, const struct kht_thread *threads,

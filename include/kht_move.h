@@ -67,6 +67,29 @@ static inline bool kht_vcpu_may_sync(const struct kht_vcpu *v, bool scheduled_ou
 	return scheduled_out || v->credit;
 }
 
+#define KHT_RUNNERS	32
+
+/*
+ * Which vCPU of an L1 has run a vCPU of its nested guest last. The L1 numbers those as it likes, and
+ * any of its own may run any of them. Two whose numbers share a place: of one of
+ * them it is then not known.
+ */
+struct kht_runners {
+	u32 last[KHT_RUNNERS];	/* the runner's vcpu_idx + 1, or 0 */
+};
+
+static inline void kht_runs(struct kht_runners *r, u32 l2_vcpu, u32 runner)
+{
+	kht_store(&r->last[l2_vcpu % KHT_RUNNERS], runner + 1);
+}
+
+/* @l2_vcpu is what @runner has run last of all of this nested guest. */
+static inline bool kht_ran_last(const struct kht_runners *r, u32 l2_vcpu, u32 runner)
+{
+	return kht_mutant(KHT_MUT_ANY_RUNNER) ||
+	       kht_load(&r->last[l2_vcpu % KHT_RUNNERS]) == runner + 1;
+}
+
 bool kht_vcpu_put(struct kht_vcpu *v, bool scheduled_out);
 struct kht_move kht_vcpu_load(struct kht_vcpu *v, int prev_cpu, int cpu, bool same_core);
 

@@ -8,6 +8,7 @@
 extern bool kht_param_enabled;
 extern bool kht_param_defer;
 extern bool kht_param_lazy_move;
+extern bool kht_param_hpt_defer;
 extern bool kht_param_hpt_local;
 extern bool kht_param_rc_sync;
 extern bool kht_param_rc_audit;

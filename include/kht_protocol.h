@@ -26,6 +26,8 @@ struct kht_cover {
 struct kht_debt kht_settle(struct kht_ledger *l, struct kht_thread *t, unsigned int cpu,
 			   struct kht_core core);
 
+void kht_excuse(struct kht_ledger *l, unsigned int cpu);
+
 u64 kht_record(struct kht_ledger *l, const u64 *page);
 bool kht_defer_page(struct kht_ledger *l, const struct kht_thread *threads, u64 page);
 bool kht_defer_full(struct kht_ledger *l, const struct kht_thread *threads);

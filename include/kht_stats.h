@@ -29,6 +29,7 @@ enum kht_stat {
 	KHT_STAT_RC_AUDITED,		/* shadow entries the auditor compared */
 	KHT_STAT_RC_FINDINGS,		/* what it found (src/guest/audit.c) */
 	KHT_STAT_HPT_LOCAL,		/* a hash guest's own flushes kept local by its H_LOCAL */
+	KHT_STAT_ENDLESS_RANGES,	/* ranges for which the kernel's loop would not have ended */
 	KHT_STAT_STOCK,			/* invalidations left to stock behaviour */
 	KHT_NR_STATS
 };
@@ -43,9 +44,11 @@ struct kht_files {
 
 extern struct kht_stats kht_totals;	/* all guests, since the module was loaded */
 
+/* @s may be NULL: of a guest without a domain. */
 static inline void kht_count(struct kht_stats *s, enum kht_stat which, u64 n)
 {
-	atomic64_add(n, &s->count[which]);
+	if (s)
+		atomic64_add(n, &s->count[which]);
 	atomic64_add(n, &kht_totals.count[which]);
 }
 

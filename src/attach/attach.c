@@ -10,7 +10,8 @@
  *	6. kht_moving, kht_deferring	from here on decisions are ours
  *	7. when a guest may have guests	of its own: hooks for those, and for
  *	   what their L1 asks for; kht_nesting
- *	8. while hpt_local is set	hooks on hash guests' hcalls
+ *	8. while hpt_defer or hpt_local	is set: hash guests may owe; while hpt_local
+ *	   is set: hooks on their hcalls
  *
  * A kvm-hv.ko of the replacement flavour brings the means of 1, 3 (in part), 4, 7 and 8 itself
  * (direct.c); the steps are the same.
@@ -48,6 +49,7 @@ static char why_no_calls[KHT_WHY];
 static char why_no_hash[KHT_WHY];
 static char why_no_hcalls[KHT_WHY];
 static DEFINE_MUTEX(later_mutex);	/* steps 7 and 8; kht_deferring against them */
+static DEFINE_MUTEX(hash_mutex);	/* step 8; nobody inside a wrapper wants it */
 static bool nested_tried;		/* since we are attached */
 static bool hcalls_hooked;
 static char why_no_audit[KHT_WHY];
@@ -150,6 +152,8 @@ static void detach_hooks(void)
 	kht_detach_hooks(KHT_HOOKS_NESTED);
 	kht_detach_hooks(KHT_HOOKS_RADIX_ONLY);
 	kht_detach_hooks(KHT_HOOKS_INVALIDATIONS);
+	/* Who was on the way to kht_harvest() is inside by now, or has been. */
+	kht_wait_for_ops();
 }
 
 /* litmus: adopt-nested */
@@ -192,23 +196,57 @@ static void follow_hpt_local(void)
 				kht_attach_hooks(KHT_HOOKS_HCALLS, why_no_hcalls));
 }
 
-void kht_apply_hpt_local(void)
+/*
+ * An entry that has not seen owing yet takes what is recorded for executed. It is over, and its mark set, before
+ * anything becomes a debt.
+ * litmus: hash-owing
+ */
+static void start_hash_debts(void)
 {
+	if (kht_hash_owing)
+		return;
+	WRITE_ONCE(kht_hash_owing, true);
+	synchronize_rcu();
+	WRITE_ONCE(kht_hash_deferring, true);
+}
+
+/* As kht_detach() does for all guests. */
+static void stop_hash_debts(void)
+{
+	if (!kht_hash_owing)
+		return;
+	WRITE_ONCE(kht_hash_deferring, false);
+	kht_wait_for_ops();
+	kht_domains_pay_hash();
+	WRITE_ONCE(kht_hash_owing, false);
+}
+
+void kht_apply_hpt(void)
+{
+	bool want;
+
+	mutex_lock(&hash_mutex);
+	want = READ_ONCE(kht_hashing) && (kht_param_hpt_defer || kht_param_hpt_local);
+	if (want)
+		start_hash_debts();
 	mutex_lock(&later_mutex);
 	follow_hpt_local();
 	mutex_unlock(&later_mutex);
+	if (!want)
+		stop_hash_debts();
+	mutex_unlock(&hash_mutex);
 }
 
-/* From here on kht_need_nested() does nothing, and no hcall is hooked. */
+/* From here on kht_need_nested() does nothing, no hcall is hooked, and no hash guest owes. */
 static void stop_deciding(void)
 {
 	mutex_lock(&later_mutex);
 	WRITE_ONCE(kht_nesting, false);
 	WRITE_ONCE(kht_hashing, false);
-	follow_hpt_local();
 	WRITE_ONCE(kht_moving, false);
 	WRITE_ONCE(kht_deferring, false);
 	mutex_unlock(&later_mutex);
+	kht_apply_hpt();
 }
 
 static void attach_auditor(void)
@@ -276,7 +314,7 @@ int kht_attach(void)
 	WRITE_ONCE(nested_tried, false);
 	WRITE_ONCE(kht_deferring, hooked);
 	WRITE_ONCE(kht_hashing, hooked && !why_no_hash[0]);
-	kht_apply_hpt_local();
+	kht_apply_hpt();
 	attach_auditor();
 	attached = true;
 	pr_info("attached to %s, flavour %s\n", module_name(kvmppc_hv_ops->owner), flavour());
@@ -320,13 +358,14 @@ static void show(struct seq_file *m, const char *feature, bool on, const char *w
 		seq_printf(m, "%s: off (%s)\n", feature, why);
 }
 
-static const char *why_hcalls_are_off(void)
+/* Why what the parameter @name is for is off; @why, when it is set. */
+static const char *why_hash_is_off(const char *name, bool set, const char *why)
 {
 	if (!attached)
 		return why_passive;
 	if (!kht_hashing)
 		return why_no_hash;
-	return kht_param_hpt_local ? why_no_hcalls : "hpt_local is 0";
+	return set ? why : name;
 }
 
 void kht_attach_status(struct seq_file *m)
@@ -340,8 +379,10 @@ void kht_attach_status(struct seq_file *m)
 	show(m, "nested", attached && kht_nesting, attached ? why_no_nested : why_passive);
 	show(m, "nested calls", attached && kht_nesting && !why_no_calls[0],
 	     attached ? why_no_calls : why_passive);
-	show(m, "hash guests", attached && kht_hashing, attached ? why_no_hash : why_passive);
-	show(m, "hash hcalls", attached && hcalls_hooked, why_hcalls_are_off());
+	show(m, "hash guests", attached && kht_hashing && kht_param_hpt_defer,
+	     why_hash_is_off("hpt_defer is 0", kht_param_hpt_defer, ""));
+	show(m, "hash hcalls", attached && hcalls_hooked,
+	     why_hash_is_off("hpt_local is 0", kht_param_hpt_local, why_no_hcalls));
 	show(m, "auditor", attached && !why_no_audit[0], attached ? why_no_audit : why_passive);
 	seq_printf(m, "tlb_sets: %u\n", kht_tlb_sets());
 }

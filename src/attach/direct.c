@@ -12,45 +12,34 @@
 
 static struct kht_direct *table;	/* NULL: the kvm-hv that is loaded has none for us */
 
-static void end_call(struct kht_call *call)
-	__releases(&kht_inside)
-{
-	if (call->domain)
-		kht_batch_end(call->domain);
-	srcu_read_unlock(&kht_inside, call->idx);
-}
-
-static void begin_call(struct kvm_vcpu *vcpu, struct kht_call *call)
-	__acquires(&kht_inside)
-{
-	call->idx = srcu_read_lock(&kht_inside);
-	call->domain = kht_batch_begin(vcpu->kvm, true);
-	call->end = end_call;
-}
-
 #define MEMBER(name, fn)	KHT_MEMBER(struct kht_direct, name, fn)
 
-#define HASH_MEMBERS	3	/* as HASH_HOOKS of hooks.c */
+#define HASH_MEMBERS	4	/* as HASH_HOOKS of hooks.c */
 
 static const struct kht_member invalidations[] = {
 	MEMBER(flush_page, kht_on_flush_page),
 	MEMBER(flush_full, kht_on_flush_full),
 	MEMBER(quadrant_end, kht_quadrant_end),
 	MEMBER(quadrant_begin, kht_quadrant_begin),
+	MEMBER(range, kht_on_range),
+	MEMBER(harvest_radix, kht_harvest),
 	MEMBER(invalidate_hpte, kht_on_invalidate_hpte),
 	MEMBER(clear_ref_hpte, kht_on_clear_ref_hpte),
 	MEMBER(set_partition, kht_on_set_partition),
+	MEMBER(harvest_hash, kht_harvest),
 };
 
 static const struct kht_member nested_guests[] = {
 	MEMBER(update_rc, kht_on_update_rc),
 	MEMBER(free_tables, kht_on_free_tables),
+	MEMBER(insert_rmap, kht_on_insert_rmap),
+	MEMBER(create_pte, kht_on_create_pte),
 	MEMBER(lpid_free, kht_on_lpid_free),
 };
 
 static const struct kht_member calls[] = {
 	MEMBER(walk, kht_on_walk),
-	MEMBER(call_begin, begin_call),
+	MEMBER(call_begin, kht_direct_call),
 };
 
 static const struct kht_member hcalls[] = {
@@ -121,22 +110,19 @@ int kht_direct_hooks(enum kht_hooks which, char why[KHT_WHY])
 	return 0;
 }
 
-/* A call of an L1 sleeps between its ends: it is waited for as in kht_detach_ops(). litmus: detach-ops */
-static void wait_for_calls(void)
-{
-	kht_wait_for_ops();
-	synchronize_rcu_tasks();
-}
-
-/* litmus: detach-ops */
+/*
+ * Members are called with preemption off, but for harvests, which sleep: who has fetched one of them is
+ * inside on return (kht_harvest()), or has been.
+ * litmus: detach-ops
+ */
 void kht_direct_unhook(enum kht_hooks which)
 {
-	bool sleeps = which == KHT_HOOKS_CALLS && table->call_begin;
+	bool harvests = table->harvest_radix && sets[which].members == invalidations;
 
 	set_members(sets[which].members, sets[which].n, false);
 	synchronize_rcu();
-	if (sleeps)
-		wait_for_calls();
+	if (harvests)
+		synchronize_rcu_tasks();
 }
 
 void kht_direct_entry(void)

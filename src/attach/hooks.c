@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Hooks: all the work is done in the ftrace handler. Where nothing is left for the traced function
- * to do, the handler lets ftrace go on at kht_early_return() in its place, with the result in r3.
+ * to do, the handler lets ftrace go on at kht_early_return() in its place, with the result in r3. What
+ * is no work for a handler has a stub of its own (instead.S).
  * Not at the caller's address: a function_graph tracer or a return probe, whose handler may have run
  * before this one, has then written down a return that never comes, and the next one meets the
  * wrong entry (the host panics).
@@ -33,13 +34,17 @@ typedef unsigned long (*quadrant_fn)(int lpid, int pid, unsigned long eaddr, voi
 /* Returns true when the traced function must not run any more. */
 typedef bool (*hook_fn)(struct pt_regs *regs);
 
+typedef void (*stub_fn)(void);
+
 struct hook {
 	const char *name;
 	hook_fn handler;
+	stub_fn instead;	/* runs in the function's place; NULL: kht_early_return() */
 	unsigned long entry;	/* global entry point of the function */
 };
 
 static quadrant_fn stock_quadrant;
+static kht_harvest_fn stock_harvest_radix, stock_harvest_hash;
 
 static bool on_flush_page(struct pt_regs *regs)
 {
@@ -68,6 +73,21 @@ static bool on_quadrant(struct pt_regs *regs)
 	return true;
 }
 
+/*
+ * It may take long and sleep, so it is not for a handler. Its own call of the kernel's function comes by here
+ * too, and goes on.
+ */
+static bool on_harvest(struct pt_regs *regs)
+{
+	return !kht_harvesting((struct kvm *)regs->gpr[3]);
+}
+
+long kht_shim_harvest(struct kvm *kvm, struct kvm_memory_slot *slot, unsigned long *map)
+{
+	return kht_harvest(kvm, slot, map,
+			   kvm_is_radix(kvm) ? stock_harvest_radix : stock_harvest_hash);
+}
+
 static bool on_call(struct pt_regs *regs)
 {
 	kht_call_begin((struct kvm_vcpu *)regs->gpr[3]);
@@ -84,6 +104,23 @@ static bool on_update_rc(struct pt_regs *regs)
 {
 	return kht_on_update_rc((struct kvm *)regs->gpr[3], (unsigned long *)regs->gpr[4],
 				regs->gpr[5], regs->gpr[6], regs->gpr[7], regs->gpr[8]);
+}
+
+static bool on_insert_rmap(struct pt_regs *regs)
+{
+	const struct rmap_nested *const *entry = (void *)regs->gpr[5];
+
+	kht_on_insert_rmap((struct kvm *)regs->gpr[3], (unsigned long *)regs->gpr[4], (*entry)->rmap);
+	return false;
+}
+
+/* Without a list of the reverse map (r10) it is the guest's own table. */
+static bool on_create_pte(struct pt_regs *regs)
+{
+	if (regs->gpr[10])
+		kht_on_create_pte((struct kvm *)regs->gpr[3], (pgd_t *)regs->gpr[4], regs->gpr[6],
+				  (pte_t *)&regs->gpr[5]);
+	return false;
 }
 
 static bool on_lpid_free(struct pt_regs *regs)
@@ -133,22 +170,44 @@ static bool on_h_protect(struct pt_regs *regs)
 				regs->gpr[6], (long *)&regs->gpr[3]);
 }
 
+/* The arguments of a range follow those that say whose it is. */
+static bool on_range(struct pt_regs *regs)
+{
+	kht_on_range(regs->gpr[4], regs->gpr[6], &regs->gpr[7], &regs->gpr[8]);
+	return false;
+}
+
+static bool on_range_call(struct pt_regs *regs)
+{
+	struct kvm_vcpu *vcpu = (struct kvm_vcpu *)regs->gpr[3];
+
+	kht_on_range(vcpu->kvm->arch.lpid, regs->gpr[6], &regs->gpr[7], &regs->gpr[8]);
+	return on_call(regs);
+}
+
 #define QUADRANT	"__kvmhv_copy_tofrom_guest_radix"
+#define HARVEST_RADIX	"kvmppc_hv_get_dirty_log_radix"
+#define HARVEST_HASH	"kvmppc_hv_get_dirty_log_hpt"
 
 /* The most frequent ones first; those of hash guests last, for a kernel where they cannot be had. */
-#define HASH_HOOKS	3
+#define HASH_HOOKS	4
 
 static struct hook invalidations[] = {
 	{ "radix__flush_tlb_lpid_page", on_flush_page },
 	{ "radix__flush_pwc_lpid", on_flush_full },
 	{ "radix__flush_all_lpid", on_flush_full },
 	{ QUADRANT, on_quadrant },
+	{ "do_h_rpt_invalidate_prt", on_range },
+	{ HARVEST_RADIX, on_harvest, kht_instead_of_harvest },
 	{ "kvmppc_invalidate_hpte", on_invalidate_hpte },
 	{ "kvmppc_clear_ref_hpte", on_clear_ref_hpte },
 	{ "mmu_partition_table_set_entry", on_set_partition },
+	{ HARVEST_HASH, on_harvest, kht_instead_of_harvest },
 };
 
 static struct hook nested_guests[] = {
+	{ "kvmppc_create_pte", on_create_pte },
+	{ "kvmhv_insert_nest_rmap", on_insert_rmap },
 	{ "kvmhv_update_nest_rmap_rc_list", on_update_rc },
 	{ "kvmppc_free_pgtable_radix", on_free_tables },
 	{ "kvmppc_free_lpid", on_lpid_free },
@@ -156,7 +215,7 @@ static struct hook nested_guests[] = {
 
 static struct hook nested_calls[] = {
 	{ "kvmhv_do_nested_tlbie", on_call },
-	{ "do_h_rpt_invalidate_pat", on_call },
+	{ "do_h_rpt_invalidate_pat", on_range_call },
 	{ "kvmppc_mmu_walk_radix_tree", on_walk },
 };
 
@@ -206,7 +265,7 @@ static void notrace callback(unsigned long ip, unsigned long parent_ip, struct f
 	const struct hook *h = hook_at(ops->private, ip);
 
 	if (h && h->handler(regs))
-		ftrace_regs_set_instruction_pointer(fregs, (unsigned long)kht_early_return);
+		ftrace_regs_set_instruction_pointer(fregs, (unsigned long)(h->instead ?: kht_early_return));
 }
 
 #define REDIRECT	(FTRACE_OPS_FL_IPMODIFY | FTRACE_OPS_FL_PERMANENT)
@@ -329,6 +388,8 @@ static int choose_functions(struct hook_set *set, struct ftrace_ops *ops, char w
 		}
 	}
 	stock_quadrant = (quadrant_fn)kht_symbol(QUADRANT);
+	stock_harvest_radix = (kht_harvest_fn)kht_symbol(HARVEST_RADIX);
+	stock_harvest_hash = (kht_harvest_fn)kht_symbol(HARVEST_HASH);
 	return 0;
 }
 

@@ -3,6 +3,7 @@
  * Members of kvmppc_hv_ops. They are replaced in place: is_kvmppc_hv_enabled()
  * compares the pointer to the structure, every guest carries it.
  */
+#include <linux/module.h>
 #include <linux/rcupdate.h>
 #include <linux/srcu.h>
 #include <asm/kvm_ppc.h>
@@ -39,15 +40,14 @@ static void notrace our_vcpu_put(struct kvm_vcpu *vcpu)
 	stock.vcpu_put(vcpu);
 }
 
-static int our_vcpu_create(struct kvm_vcpu *vcpu)
+/* For kht_vcpu_create(), which goes on at the function that is returned. */
+kht_vcpu_create_fn kht_before_vcpu_create(struct kvm_vcpu *vcpu)
 {
 	int idx = srcu_read_lock(&kht_inside);
-	int rc = stock.vcpu_create(vcpu);
 
-	if (!rc)
-		kht_on_vcpu_create(vcpu);
+	kht_on_vcpu_create(vcpu);
 	srcu_read_unlock(&kht_inside, idx);
-	return rc;
+	return stock.vcpu_create;
 }
 
 static void our_destroy_vm(struct kvm *kvm)
@@ -82,21 +82,36 @@ static int our_enable_nested(struct kvm *kvm)
 	return rc;
 }
 
-static int our_get_dirty_log(struct kvm *kvm, struct kvm_dirty_log *log)
+/* It waits for the VMM: so as a user of the module, for which rmmod does not wait, and not inside. */
+static void audit(struct kvm *kvm)
+{
+	if (!READ_ONCE(kht_param_rc_audit) || !try_module_get(THIS_MODULE))
+		return;
+	kht_audit_guest(kvm);
+	module_put(THIS_MODULE);
+}
+
+/*
+ * In the place of @stock, which collects the dirty pages of @slot, with slots_lock held. Not of its caller, the
+ * member get_dirty_log: that one then copies them to the VMM's memory, and may wait there for ever.
+ */
+long kht_harvest(struct kvm *kvm, struct kvm_memory_slot *slot, unsigned long *map,
+		 kht_harvest_fn stock)
 {
 	int idx = srcu_read_lock(&kht_inside);
-	int rc;
+	long rc;
 
 	/* A guest that is older than we are. */
 	if (kvm->arch.nested_enable)
 		kht_need_nested();
+	kht_harvest_begin(kvm);
 	BATCH(kvm, true, {
-		kht_sweep_harvest(kvm, log);
-		rc = stock.get_dirty_log(kvm, log);
+		kht_sweep_harvest(kvm, slot);
+		rc = stock(kvm, slot, map);
 	});
-	if (READ_ONCE(kht_param_rc_audit))
-		kht_audit_guest(kvm);
+	kht_harvest_end(kvm);
 	srcu_read_unlock(&kht_inside, idx);
+	audit(kvm);
 	return rc;
 }
 
@@ -149,9 +164,8 @@ static const struct kht_member members[] = {
 	MEMBER(vcpu_put),
 	MEMBER(vcpu_load),
 	MEMBER(destroy_vm),
-	MEMBER(vcpu_create),
+	KHT_MEMBER(struct kvmppc_ops, vcpu_create, kht_vcpu_create),
 	MEMBER(enable_nested),
-	MEMBER(get_dirty_log),
 	MEMBER(flush_memslot),
 	MEMBER(commit_memory_region),
 	MEMBER(unmap_gfn_range),
@@ -181,6 +195,16 @@ void kht_wait_for_ops(void)
 	synchronize_srcu(&kht_inside);
 }
 
+/*
+ * Nobody is on the last instructions of a wrapper, past its unlock or module_put(). A task that is
+ * preempted there gives up the CPU first, or returns.
+ * litmus: detach-ops
+ */
+void kht_wait_for_text(void)
+{
+	synchronize_rcu_tasks();
+}
+
 /* litmus: detach-ops */
 void kht_detach_ops(void)
 {
@@ -189,10 +213,7 @@ void kht_detach_ops(void)
 	for (i = ARRAY_SIZE(members) - 1; i >= 0; i--)
 		WRITE_ONCE(*kht_member_of(kvmppc_hv_ops, &members[i]), *kht_member_of(&stock, &members[i]));
 	kht_wait_for_ops();
-	/*
-	 * A task may have fetched our member but not yet entered it, or may be
-	 * preempted on the last instructions of a wrapper, past its unlock.
-	 */
+	/* A task may have fetched our member but not yet entered it. */
 	synchronize_rcu_tasks();
 	kht_wait_for_ops();
 }

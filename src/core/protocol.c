@@ -290,6 +290,17 @@ bool kht_pay_process(struct kht_ledger *l, unsigned int cpu)
 	return true;
 }
 
+/*
+ * Instead of kht_settle(), where nothing that is recorded is a debt: each of these invalidations has been
+ * executed on the whole machine.
+ */
+void kht_excuse(struct kht_ledger *l, unsigned int cpu)
+{
+	struct kht_debt d = { .upto = kht_load(&l->gen), .left = kht_load(&l->left[cpu]) };
+
+	kht_settled(l, cpu, &d);
+}
+
 /* A flush of the whole LPID on every thread of the machine began after @upto was recorded. */
 void kht_done_everywhere(struct kht_ledger *l, u64 upto)
 {

@@ -29,6 +29,13 @@ static inline void kht_direct_update_rc(struct kvm *kvm, unsigned long *rmapp, u
 		kvmhv_update_nest_rmap_rc_list(kvm, rmapp, clr, set, hpa, nbytes);
 }
 
+static inline void kht_direct_insert_rmap(struct kvm *kvm, unsigned long *rmapp,
+					  struct rmap_nested **n_rmap)
+{
+	kht_direct_tell(insert_rmap, kvm, rmapp, (*n_rmap)->rmap);
+	kvmhv_insert_nest_rmap(kvm, rmapp, n_rmap);
+}
+
 /*
  * Invariant 6. The only two such copies of that file are those of
  * __kvmhv_copy_tofrom_guest_radix(), with the guest's LPID in LPIDR, and preemption and
@@ -46,6 +53,7 @@ static inline void kht_direct_update_rc(struct kvm *kvm, unsigned long *rmapp, u
 #define radix__flush_tlb_lpid_page(...)		kht_direct_flush_page(__VA_ARGS__)
 #define radix__flush_pwc_lpid(...)		kht_direct_flush_pwc(__VA_ARGS__)
 #define kvmhv_update_nest_rmap_rc_list(...)	kht_direct_update_rc(__VA_ARGS__)
+#define kvmhv_insert_nest_rmap(...)		kht_direct_insert_rmap(__VA_ARGS__)
 #define __copy_from_user_inatomic(...)	kht_direct_quadrant((__copy_from_user_inatomic)(__VA_ARGS__))
 #define __copy_to_user_inatomic(...)	kht_direct_quadrant((__copy_to_user_inatomic)(__VA_ARGS__))
 

@@ -6,6 +6,7 @@
 #include <linux/kvm_host.h>
 #include <asm/kvm_ppc.h>
 #include <asm/kvm_book3s.h>
+#include <asm/mmu_context.h>
 #include "direct.h"
 
 /*
@@ -142,23 +143,46 @@ static inline long kht_direct_h_protect(struct kvm_vcpu *vcpu, unsigned long fla
 	return kvmppc_h_protect(vcpu, flags, index, avpn);
 }
 
-/* What an L1 asks for is one batch, from both ends. */
-#define kht_direct_call(vcpu, call) ({						\
-	struct kht_call call_ = { };						\
-	long ret_;								\
+static inline long kht_direct_nested_tlbie(struct kvm_vcpu *vcpu)
+{
+	kht_direct_tell(call_begin, vcpu);
+	return kvmhv_do_nested_tlbie(vcpu);
+}
+
+/* One that wraps becomes that of everything: the kernel's loop would not end. */
+static inline void kht_direct_range(unsigned long pid, unsigned long lpid, unsigned long type,
+				    unsigned long sizes, unsigned long start, unsigned long end)
+{
+	kht_direct_tell(range, lpid, sizes, &start, &end);
+	do_h_rpt_invalidate_prt(pid, lpid, type, sizes, start, end);
+}
+
+static inline long kht_direct_nested_range(struct kvm_vcpu *vcpu, unsigned long number,
+					   unsigned long type, unsigned long sizes,
+					   unsigned long start, unsigned long end)
+{
+	kht_direct_tell(range, vcpu->kvm->arch.lpid, sizes, &start, &end);
+	kht_direct_tell(call_begin, vcpu);
+	return do_h_rpt_invalidate_pat(vcpu, number, type, sizes, start, end);
+}
+
+/* A member that sleeps: how it can be cleared, kht_direct_unhook() says. */
+#define kht_direct_harvest(kind, stock, kvm, slot, map) ({			\
+	typeof(kht_direct.harvest_##kind) fn_ =				\
+		READ_ONCE(kht_direct.harvest_##kind);				\
 										\
-	kht_direct_tell(call_begin, vcpu, &call_);				\
-	ret_ = (call);								\
-	if (call_.end)								\
-		call_.end(&call_);						\
-	ret_;									\
+	fn_ ? fn_(kvm, slot, map, stock) : (stock)(kvm, slot, map);		\
 })
 
 #define kvmppc_h_remove(...)		kht_direct_h_remove(__VA_ARGS__)
 #define kvmppc_h_bulk_remove(...)	kht_direct_h_bulk_remove(__VA_ARGS__)
 #define kvmppc_h_protect(...)		kht_direct_h_protect(__VA_ARGS__)
-#define kvmhv_do_nested_tlbie(vcpu)	kht_direct_call(vcpu, (kvmhv_do_nested_tlbie)(vcpu))
-#define do_h_rpt_invalidate_pat(vcpu, ...)					\
-	kht_direct_call(vcpu, (do_h_rpt_invalidate_pat)(vcpu, __VA_ARGS__))
+#define kvmhv_do_nested_tlbie(vcpu)	kht_direct_nested_tlbie(vcpu)
+#define do_h_rpt_invalidate_prt(...)	kht_direct_range(__VA_ARGS__)
+#define do_h_rpt_invalidate_pat(...)	kht_direct_nested_range(__VA_ARGS__)
+#define kvmppc_hv_get_dirty_log_radix(...)					\
+	kht_direct_harvest(radix, kvmppc_hv_get_dirty_log_radix, __VA_ARGS__)
+#define kvmppc_hv_get_dirty_log_hpt(...)					\
+	kht_direct_harvest(hash, kvmppc_hv_get_dirty_log_hpt, __VA_ARGS__)
 
 #endif

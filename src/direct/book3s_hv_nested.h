@@ -52,6 +52,16 @@ static inline int kht_direct_walk(struct kvm_vcpu *vcpu, gva_t eaddr, struct kvm
 	return kvmppc_mmu_walk_radix_tree(vcpu, eaddr, gpte, root, pte_ret);
 }
 
+static inline int kht_direct_create_pte(struct kvm *kvm, pgd_t *shadow, pte_t pte,
+					unsigned long gpa, unsigned int level,
+					unsigned long mmu_seq, u64 lpid, unsigned long *rmapp,
+					struct rmap_nested **n_rmap)
+{
+	kht_direct_tell(create_pte, kvm, shadow, gpa, &pte);
+	return kvmppc_create_pte(kvm, shadow, pte, gpa, level, mmu_seq, lpid, rmapp, n_rmap);
+}
+
+#define kvmppc_create_pte(...)			kht_direct_create_pte(__VA_ARGS__)
 #define kvmppc_mmu_walk_radix_tree(...)		kht_direct_walk(__VA_ARGS__)
 #define kvmhv_run_single_vcpu(...)		kht_direct_run_nested(__VA_ARGS__)
 #define radix__flush_all_lpid(...)		kht_direct_flush_all(__VA_ARGS__)

@@ -157,6 +157,36 @@ void kht_batch_end(struct kht_domain *d)
 }
 
 /*
+ * Is a harvest of @kvm, by this task, to go on as the kernel's? It is when this task is in one
+ * already, and when the guest keeps stock behaviour. There is one harvest of a guest at a time.
+ */
+bool kht_harvesting(struct kvm *kvm)
+{
+	struct kht_domain *d = kht_domain_of(kvm);
+
+	return !d || READ_ONCE(d->harvester) == current;
+}
+
+static void set_harvester(struct kvm *kvm, struct task_struct *task)
+{
+	struct kht_domain *d = kht_domain_of(kvm);
+
+	lockdep_assert_held(&kvm->slots_lock);
+	if (d)
+		WRITE_ONCE(d->harvester, task);
+}
+
+void kht_harvest_begin(struct kvm *kvm)
+{
+	set_harvester(kvm, current);
+}
+
+void kht_harvest_end(struct kvm *kvm)
+{
+	set_harvester(kvm, NULL);
+}
+
+/*
  * Between the two no fault makes a translation: the kernel tells it to try again, as beside an mmu notifier
  * (mmu_invalidate_retry()). For a batch that takes translations away, gives up mmu_lock, and is covered only
  * then. A fault in between would put a new one, maybe of another size, beside an old one

@@ -31,6 +31,7 @@ bool kht_deferring;
 bool kht_moving;
 bool kht_nesting;
 bool kht_hashing;
+bool kht_hash_owing, kht_hash_deferring;
 
 struct kht_domain __rcu *kht_domain_table[KHT_NR_LPIDS];
 static LIST_HEAD(domains);
@@ -173,15 +174,14 @@ static bool publish_existing(struct kht_domain *d, int number)
 }
 
 /* @number: what the L1 calls its nested guest. NULL as in publish(). */
-static struct kht_domain *publish_shadow(struct kvm *kvm, u32 lpid, int number)
+static struct kht_domain *publish_shadow(struct kht_domain *l1, u32 lpid, int number)
 {
-	struct kht_domain *l1 = kht_domain_of(kvm);
 	struct kht_domain *d;
 
 	lockdep_assert_held(&domain_mutex);
-	if (!open || !l1 || l1->kvm != kvm || lpid >= KHT_NR_LPIDS)
+	if (!open || lpid >= KHT_NR_LPIDS)
 		return NULL;
-	d = alloc_domain(kvm, lpid);
+	d = alloc_domain(l1->kvm, lpid);
 	if (!d)
 		return NULL;
 	d->l1 = l1;
@@ -266,21 +266,25 @@ void kht_on_vm_destroy(struct kvm *kvm)
 	wake_up_all(&domain_gone);
 }
 
+/*
+ * A guest that has entered on this CPU and has no domain, until a round takes it on. Filled by the entry
+ * hook, read and set free by adopt().
+ */
 struct adoption {
-	struct work_struct work;
-	struct kvm *kvm;	/* held; NULL when the slot is free */
-	unsigned long not_before;	/* in jiffies: the next one, after one that has failed */
+	bool asked;
+	struct kvm *kvm;	/* a guest, held; NULL: a nested guest */
 	u32 lpid;
-	/*
-	 * What the L1 calls its nested guest; 0: the guest itself. An L1 that uses 0,
-	 * which Linux does not, keeps stock behaviour for that nested guest.
-	 */
+	u32 l1;			/* of a nested guest: the LPID of its L1, and what that one calls it */
 	int number;
 };
 
 static DEFINE_PER_CPU(struct adoption, adoptions);
 
-#define ADOPT_AGAIN	(HZ / 100 + 1)	/* where memory is short, not at each of a guest's entries */
+static void adopt(struct work_struct *unused);
+static DECLARE_DELAYED_WORK(adopt_work, adopt);
+static unsigned long next_round;	/* in jiffies: not before */
+
+#define ROUND_EVERY	(HZ / 10 + 1)	/* jiffies; of the whole host */
 
 /* What this thread has done in guests, without a mark, is complete too (kht_put_other()). */
 static void leave_guests(void *unused)
@@ -288,64 +292,120 @@ static void leave_guests(void *unused)
 	kht_complete_updates();
 }
 
-/* A shadow may have gone meanwhile, but not come: that takes the mutex. */
-static void go_live(struct kht_domain *d, u32 lpid)
+/* The LPID may be another L1's by now: that one has no such nested guest. */
+static struct kht_domain *publish_nested(const struct adoption *a)
 {
+	struct kht_domain *l1 = kht_domain(a->l1);
+
 	lockdep_assert_held(&domain_mutex);
-	raw_spin_lock(&shadow_lock);
-	if (kht_domain(lpid) == d)
-		WRITE_ONCE(d->live, true);
-	raw_spin_unlock(&shadow_lock);
+	return l1 && !l1->l1 ? publish_shadow(l1, a->lpid, a->number) : NULL;
 }
 
 /*
- * A guest that entered before it had a domain is in no ledger. The interrupt
- * throws every CPU out of guest mode, or makes an entry under way abort, so
- * afterwards every thread in this guest has passed our hook with the domain in
- * place (invariant 8). A quadrant access is not ended by the interrupt, but it
- * runs with preemption off: the grace period waits for one that began without
- * the domain. Expedited: until it is over the guest has stock behaviour, and all
- * CPUs have just been interrupted anyway, once in the life of a guest.
- * litmus: adopt-guest, adopt-quadrant, adopt-slot
+ * True: it has a domain now, which is not live yet. The slot is free again when all of it has been
+ * read: kht_adopt()'s acquire.
+ * litmus: adopt-slot, adopt-ask
  */
-static void adopt(struct work_struct *work)
+static bool take(struct adoption *a)
 {
-	struct adoption *a = container_of(work, struct adoption, work);
-	struct kvm *kvm = a->kvm;
-	struct kht_domain *d;
+	struct kvm *kvm;
+	bool published;
+
+	/* Pairs with kht_adopt()'s release. */
+	if (!smp_load_acquire(&a->asked))
+		return false;
+	mutex_lock(&domain_mutex);
+	published = a->kvm ? publish(a->kvm, false) : publish_nested(a);
+	mutex_unlock(&domain_mutex);
+	kvm = a->kvm;
+	smp_store_release(&a->asked, false);
+	if (kvm)
+		kvm_put_kvm(kvm);
+	return published;
+}
+
+static bool runs_newcomer(int cpu, void *unused)
+{
+	const struct kht_domain *d = kht_domain(kht_key_lpid(kht_load(&kht_threads[cpu].guest)));
+
+	return d && !READ_ONCE(d->live);
+}
+
+/* Every domain that is not live has been published by the round that calls. */
+static void go_live(void)
+{
+	struct kht_domain *d, *shadow;
 
 	mutex_lock(&domain_mutex);
-	d = a->number ? publish_shadow(kvm, a->lpid, a->number) : publish(kvm, false);
-	if (d) {
-		on_each_cpu(leave_guests, NULL, 1);
-		synchronize_rcu_expedited();
-		go_live(d, a->lpid);
+	list_for_each_entry(d, &domains, node) {
+		WRITE_ONCE(d->live, true);
+		rcu_read_lock();
+		list_for_each_entry_rcu(shadow, &d->shadows, sibling)
+			WRITE_ONCE(shadow->live, true);
+		rcu_read_unlock();
 	}
 	mutex_unlock(&domain_mutex);
-	a->not_before = jiffies + (d ? 0 : ADOPT_AGAIN);
-	/* The slot is free again when the work is done with it: kht_adopt()'s acquire. */
-	smp_store_release(&a->kvm, NULL);
-	kvm_put_kvm(kvm);
+}
+
+/*
+ * A round, for all guests that wait for one. Who entered such a guest before it had a domain is in no
+ * ledger (invariant 8). Three things together make that end:
+ *
+ * - Every thread in a guest has a mark: since kht_domains_open() for those that were in one before there was
+ *   an entry hook, and since the hook for all others.
+ * - Entry hooks and quadrant accesses run with preemption off. After the grace period those that
+ *   began without the domain have set their mark, or are over.
+ * - The interrupt throws a thread with such a mark out of guest mode, or makes its entry abort, and its way
+ *   back passes the hook with the domain in place.
+ *
+ * So no CPU is interrupted but those that run the newcomers: an L1 that makes and drops nested guests as fast as
+ * it can disturbs nobody but itself. The grace period is an ordinary one, for it
+ * may be long: until it is over the guests have stock behaviour.
+ * litmus: adopt-guest, adopt-quadrant
+ */
+static void adopt(struct work_struct *unused)
+{
+	bool newcomers = false;
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		newcomers |= take(per_cpu_ptr(&adoptions, cpu));
+	WRITE_ONCE(next_round, jiffies + ROUND_EVERY);
+	if (!newcomers)
+		return;
+	synchronize_rcu();
+	on_each_cpu_cond(runs_newcomer, leave_guests, NULL, 1);
+	go_live();
+}
+
+static unsigned long until_next_round(void)
+{
+	unsigned long now = jiffies, next = READ_ONCE(next_round);
+
+	return time_after(next, now) ? next - now : 0;
 }
 
 /*
  * The guest of @vcpu, or the nested guest it is about to run. A busy slot is no
  * loss: the guest will enter again.
- * litmus: adopt-slot
+ * litmus: adopt-slot, adopt-ask
  */
 void kht_adopt(struct kvm_vcpu *vcpu)
 {
 	struct adoption *a = this_cpu_ptr(&adoptions);
 	struct kvm_nested_guest *nested = vcpu->arch.nested;
 
-	/* Pairs with adopt()'s release. */
-	if (!READ_ONCE(open) || smp_load_acquire(&a->kvm) || time_before(jiffies, a->not_before) ||
-	    !kvm_get_kvm_safe(vcpu->kvm))
+	/* Pairs with take()'s release. */
+	if (!READ_ONCE(open) || smp_load_acquire(&a->asked))
 		return;
-	a->kvm = vcpu->kvm;
+	if (!nested && !kvm_get_kvm_safe(vcpu->kvm))
+		return;
+	a->kvm = nested ? NULL : vcpu->kvm;
 	a->lpid = nested ? nested->shadow_lpid : vcpu->kvm->arch.lpid;
+	a->l1 = vcpu->kvm->arch.lpid;
 	a->number = nested ? nested->l1_lpid : 0;
-	schedule_work(&a->work);
+	smp_store_release(&a->asked, true);
+	schedule_delayed_work(&adopt_work, until_next_round());
 }
 
 /* From here on the next entry of each of its vCPUs goes the long way (kht_direct_enter()). */
@@ -391,8 +451,14 @@ static void forget_call(void *unused)
 	WRITE_ONCE(kht_threads[smp_processor_id()].call, NULL);
 }
 
+/*
+ * The entry hook is in place. Who is in a guest since before has no mark: the interrupt ends that, once
+ * for all guests there are, and from here on whoever is in a guest has one.
+ * litmus: adopt-guest
+ */
 void kht_domains_open(void)
 {
+	on_each_cpu(leave_guests, NULL, 1);
 	mutex_lock(&domain_mutex);
 	WRITE_ONCE(open, true);
 	mutex_unlock(&domain_mutex);
@@ -432,8 +498,6 @@ static void dismiss(struct kht_domain *d)
  */
 void kht_domains_close(void)
 {
-	int cpu;
-
 	mutex_lock(&domain_mutex);
 	WRITE_ONCE(open, false);
 	while (!list_empty(&domains))
@@ -442,8 +506,7 @@ void kht_domains_close(void)
 	forget_all_vcpus();
 	on_each_cpu(forget_call, NULL, 1);
 	synchronize_rcu();
-	for_each_possible_cpu(cpu)
-		flush_work(&per_cpu(adoptions, cpu).work);
+	flush_delayed_work(&adopt_work);
 }
 
 /* After kht_domains_close(), when no batch that began before it is open any more. */
@@ -546,6 +609,8 @@ static void pay_offline(struct kvm *kvm)
 /* litmus: kick-free */
 static void pay(struct kht_domain *d)
 {
+	if (d->ledger->hash && !READ_ONCE(kht_hash_owing))
+		return;
 	if (kht_pay_all(d->ledger))
 		kht_count(d->stats, KHT_STAT_BROADCASTS, 1);
 	on_each_cpu(pay_process, d, 1);
@@ -564,6 +629,27 @@ void kht_domains_pay(void)
 			pay(shadow);
 		rcu_read_unlock();
 		pay_offline(d->kvm);
+	}
+	mutex_unlock(&domain_mutex);
+}
+
+/*
+ * All of it, whoever owes what: with H_LOCAL a core may owe a removal for which it is not behind. From here on H_LOCAL
+ * is believed only when all moves have been seen since once more.
+ */
+void kht_domains_pay_hash(void)
+{
+	struct kht_domain *d;
+
+	mutex_lock(&domain_mutex);
+	list_for_each_entry(d, &domains, node) {
+		if (!d->ledger->hash)
+			continue;
+		kht_start_over(d->ledger);
+		pay(d);
+		pay_offline(d->kvm);
+		WRITE_ONCE(d->trusts_local, false);
+		WRITE_ONCE(d->tracks_moves, false);
 	}
 	mutex_unlock(&domain_mutex);
 }
@@ -609,11 +695,9 @@ int kht_domains_init(unsigned int log_entries)
 		kvfree(replay_buffers);
 		return -ENOMEM;
 	}
-	for_each_possible_cpu(cpu) {
+	for_each_possible_cpu(cpu)
 		kht_threads[cpu].replay = replay_buffers + (size_t)cpu * log_size;
-		INIT_WORK(&per_cpu(adoptions, cpu).work, adopt);
-		per_cpu(adoptions, cpu).not_before = jiffies;
-	}
+	next_round = jiffies;
 	return 0;
 }
 

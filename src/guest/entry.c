@@ -45,6 +45,10 @@ static noinline void settle(struct kht_domain *d, struct kht_thread *t)
 		kht_call_end(t);
 	if (!kht_must_settle(d->ledger, cpu))
 		return;
+	if (d->ledger->hash && !READ_ONCE(kht_hash_owing)) {
+		kht_excuse(d->ledger, cpu);
+		return;
+	}
 	debt = kht_settle(d->ledger, t, cpu, kht_core_of(cpu));
 	count_settle(d, &debt);
 	trace_kht_settle(d->lpid, cpu, &debt);
@@ -80,8 +84,15 @@ static noinline void enter_nested(struct kvm_vcpu *vcpu, struct kht_thread *t)
 	}
 	if (unlikely(!d))
 		return enter_unknown(vcpu, t, key);
+	kht_runs(&d->runners, vcpu->arch.nested_vcpu_id, vcpu->vcpu_idx);
 	if (kht_mark(d->ledger, &t->guest, key, cpu) | (unsigned long)t->call)
 		settle(d, t);
+	/*
+	 * The kernel has written this, but a vCPU that ran the same nested vCPU before may have moved since
+	 * (hide_nested_move()). The fence between is that of kht_mark().
+	 */
+	if (unlikely(READ_ONCE(nested->prev_cpu[vcpu->arch.nested_vcpu_id]) != (short)cpu))
+		WRITE_ONCE(nested->prev_cpu[vcpu->arch.nested_vcpu_id], cpu);
 }
 
 /*
@@ -135,6 +146,19 @@ void kht_direct_enter(struct kvm_vcpu *vcpu)
 	seat->mark = &kht_threads[cpu].guest;
 	seat->key = kht_key(d->lpid, vcpu->vcpu_id);
 	seat->vcpu = vcpu;
+}
+
+/*
+ * Its kht_call_begin(). The exit has taken the mark away, and the next entry would not come by here: so the
+ * mark is set again, and the vCPU loses its seat.
+ */
+void kht_direct_call(struct kvm_vcpu *vcpu)
+{
+	u64 key = kht_key(vcpu->kvm->arch.lpid, vcpu->vcpu_id);
+
+	this_cpu_write(kht_seats->vcpu, KHT_NOBODY);
+	kht_store(&kht_threads[smp_processor_id()].guest, key);
+	kht_call_begin(vcpu);
 }
 
 /*

@@ -78,6 +78,12 @@ bool kht_hash_reach(struct kht_domain *d, enum kht_reach reach, u64 rb)
 	return done;
 }
 
+/* May what the host invalidates of this hash guest, or many of it at once, be ours? */
+bool kht_defers_hash(const struct kht_domain *d)
+{
+	return READ_ONCE(kht_hash_deferring) && READ_ONCE(kht_param_hpt_defer) && READ_ONCE(d->live);
+}
+
 /* The domain of a guest whose HPTE the host is about to invalidate, and may defer; or NULL. */
 static struct kht_domain *domain_for(struct kvm *kvm)
 {
@@ -85,8 +91,7 @@ static struct kht_domain *domain_for(struct kvm *kvm)
 
 	if (!d || kht_broadcasting())
 		return NULL;
-	if (READ_ONCE(kht_deferring) && READ_ONCE(d->live) && READ_ONCE(d->ledger->hash) &&
-	    kht_param_defer)
+	if (kht_defers_hash(d) && READ_ONCE(d->ledger->hash) && kht_param_defer)
 		return d;
 	kht_count(d->stats, KHT_STAT_STOCK, 1);
 	return NULL;

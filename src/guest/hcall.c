@@ -67,7 +67,7 @@ static bool begin(struct call *c, bool local)
 		return false;
 	h.vcores = kvm->arch.online_vcores;
 	h.paging = READ_ONCE(kvm->mmu_invalidate_in_progress);
-	h.allowed = READ_ONCE(kht_param_hpt_local) && READ_ONCE(kht_deferring) &&
+	h.allowed = READ_ONCE(kht_param_hpt_local) && READ_ONCE(kht_hash_deferring) &&
 		    READ_ONCE(d->live);
 	h.tracked = h.allowed && h.local && h.vcores > 1 && kht_trusts_local(d);
 	c->kvm = kvm;

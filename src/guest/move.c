@@ -89,39 +89,50 @@ static void count_move(struct kht_domain *d, const struct kht_move *m, u32 kicke
 }
 
 /*
+ * Where the nested vCPU has been is that of the last to run it, which may be another vCPU by now. One that is
+ * entering just now has either seen what is written here and put it right (enter_nested()), or is
+ * seen here, and this is taken back.
+ * litmus: nested-move
+ */
+static void note_nested_move(const struct kht_domain *d, const struct kvm_vcpu *vcpu,
+			     const struct kht_vcpu *v, short *at, short prev, short cpu)
+{
+	if (!kht_ran_last(&d->runners, v->l2_vcpu, vcpu->vcpu_idx) || cmpxchg(at, prev, cpu) != prev)
+		return;
+	if (!kht_ran_last(&d->runners, v->l2_vcpu, vcpu->vcpu_idx))
+		cmpxchg(at, cpu, prev);
+}
+
+/*
  * So that the stock kernel finds no move at the next entry of the nested guest. It
  * may have gone since the vCPU ran it, so it is looked up; should the lock not be
  * free, stock finds the move and does its work again, which is legal. This runs
  * in the scheduler's sched_in, where waiting for a lock that long would not do.
  */
-static void hide_nested_move(struct kvm *kvm, const struct kht_vcpu *v, int prev, int cpu)
+static void hide_nested_move(const struct kht_domain *d, const struct kvm_vcpu *vcpu,
+			     const struct kht_vcpu *v, int prev, int cpu)
 {
+	struct kvm *kvm = vcpu->kvm;
 	struct kvm_nested_guest *gp;
 
 	if (!spin_trylock(&kvm->mmu_lock))
 		return;
 	gp = idr_find(&kvm->arch.kvm_nested_guest_idr, v->l2_number);
-	if (gp && gp->shadow_lpid == v->l2_lpid && gp->prev_cpu[v->l2_vcpu] == prev)
-		gp->prev_cpu[v->l2_vcpu] = cpu;
+	if (gp && gp->shadow_lpid == v->l2_lpid)
+		note_nested_move(d, vcpu, v, &gp->prev_cpu[v->l2_vcpu], prev, cpu);
 	spin_unlock(&kvm->mmu_lock);
 }
 
 /*
  * With the vCPU moves the nested guest that it runs, or ran last and will go on
  * with: the core that was left owes for its LPID too. Its sequence for order is
- * the vCPU's own. Returns how many CPUs were interrupted.
+ * the vCPU's own. NULL: there is none, or it is stock's.
  */
-static u32 move_nested(struct kht_domain *l1, const struct kht_vcpu *v, int prev, int cpu, bool debt)
+static struct kht_domain *nested_of(struct kht_domain *l1, const struct kht_vcpu *v)
 {
 	struct kht_domain *d = v->l2_lpid ? kht_domain(v->l2_lpid) : NULL;
-	u32 kicked = 0;
 
-	if (!d || d->l1 != l1 || !READ_ONCE(d->live))
-		return 0;
-	if (debt)
-		kicked = leave_core(kht_mutant(KHT_MUT_NESTED_MOVE_IN_L1) ? l1 : d, prev);
-	hide_nested_move(l1->kvm, v, prev, cpu);
-	return kicked;
+	return d && d->l1 == l1 && READ_ONCE(d->live) ? d : NULL;
 }
 
 /*
@@ -166,7 +177,7 @@ void kht_on_vcpu_move(struct kvm_vcpu *vcpu, int cpu)
 {
 	struct kvm *kvm = vcpu->kvm;
 	int prev = vcpu->arch.prev_cpu;
-	struct kht_domain *d = kht_domain_of(kvm);
+	struct kht_domain *d = kht_domain_of(kvm), *nested;
 	struct kht_vcpu *v;
 	struct kht_move m;
 	u32 kicked = 0;
@@ -181,11 +192,16 @@ void kht_on_vcpu_move(struct kvm_vcpu *vcpu, int cpu)
 	m = kht_vcpu_load(v, prev, cpu, prev >= 0 && kht_core_of(prev).first == kht_core_of(cpu).first);
 	if (!m.moved)
 		return;
+	nested = nested_of(d, v);
 	if (m.debt)
 		kicked = leave_core(d, prev);
-	kicked += move_nested(d, v, prev, cpu, m.debt);
+	if (m.debt && nested)
+		kicked += leave_core(kht_mutant(KHT_MUT_NESTED_MOVE_IN_L1) ? d : nested, prev);
 	if (m.ipi >= 0)
 		smp_call_function_single(m.ipi, complete_order, (void *)gtse(kvm), 1);
+	/* Only now: another vCPU may go on with the nested one at once, and finds that all is done. */
+	if (nested)
+		hide_nested_move(nested, vcpu, v, prev, cpu);
 	vcpu->arch.prev_cpu = cpu;
 	count_move(d, &m, kicked);
 	trace_kht_move(d->lpid, vcpu->vcpu_id, prev, cpu, m.debt, kicked, m.ipi);

@@ -27,12 +27,20 @@
  *	mmu_lock: insert shadow with C=1
  *
  * and the L2's stores escape again, in every stock kernel so far, and go on to:
- * no later harvest looks at the shadow while the host's entry stays clean. The
- * kernel has the means against it: mmu_invalidate_seq, which the fault reads before
- * the copy (smp_rmb()) and compares before the insertion, under mmu_lock
- * (mmu_invalidate_retry() in kvmppc_create_pte()). A harvest does not raise it; we do, in the very
- * section that clears C (earlier or later misses a fault), and also when the list
- * is empty: the fault to stop is the one not on it.
+ * no later harvest looks at the shadow while the host's entry stays clean. So in the section
+ * that inserts the shadow the host's entry gets back what the shadow has
+ * (kht_on_insert_rmap()): who takes R or C away afterwards finds the shadow on the list. The page may count as
+ * changed or used once more than it is.
+ *
+ * The kernel would have another means: mmu_invalidate_seq, which the fault compares before it
+ * inserts. But it belongs to the whole guest. A harvest that raises it makes every fault in flight start again,
+ * page by page, and a guest in the middle of a migration gets no page. It is raised once
+ * only, for faults older than these hooks.
+ *
+ * Where the shadow is there already, and the fault adds to it (another vCPU was faster, or the page becomes
+ * writable), the kernel calls no function that can be hooked. So such a fault adds neither R nor C
+ * (kht_on_create_pte()), and the L2's next access sets them, in both entries at once. It cannot
+ * become "there" after that look: the fault holds the nested guest's tlb_lock.
  *
  * An entry of the list without a shadow owes a flush all the same: the kernel frees
  * a whole shadow tree first and flushes it afterwards.
@@ -104,6 +112,18 @@ static void change_shadow(const struct change *c, u64 rmap)
 			   gpa, shift ? shift : PAGE_SHIFT);
 }
 
+/* A fault that was under way when the hooks came has not been seen by kht_on_create_pte(). */
+static void stop_older_faults(struct kvm *kvm)
+{
+	struct kht_domain *l1 = kht_domain_of(kvm);
+
+	if (!kvm->arch.nested_enable || (l1 && l1->stopped_older_faults))
+		return;
+	kvm->mmu_invalidate_seq++;
+	if (l1)
+		l1->stopped_older_faults = true;
+}
+
 bool kht_on_update_rc(struct kvm *kvm, unsigned long *rmapp, unsigned long clr,
 		      unsigned long set, unsigned long hpa, unsigned long nbytes)
 {
@@ -116,9 +136,62 @@ bool kht_on_update_rc(struct kvm *kvm, unsigned long *rmapp, unsigned long clr,
 	if (!READ_ONCE(kht_param_rc_sync) || ((clr | set) & ~(_PAGE_DIRTY | _PAGE_ACCESSED)))
 		return false;
 	lockdep_assert_held(&kvm->mmu_lock);
-	if (kvm->arch.nested_enable && !kht_mutant(KHT_MUT_RC_PUT_BACK))
-		kvm->mmu_invalidate_seq++;
+	stop_older_faults(kvm);
 	for_each_nest_rmap_safe(cursor, node, &rmap)
 		change_shadow(&c, rmap);
 	return true;
+}
+
+static pte_t *find_shadow(struct kvm *kvm, u64 rmap)
+{
+	u32 number = (rmap & RMAP_NESTED_LPID_MASK) >> RMAP_NESTED_LPID_SHIFT;
+	struct kvm_nested_guest *gp = idr_find(&kvm->arch.kvm_nested_guest_idr, number);
+
+	return gp ? __find_linux_pte(gp->shadow_pgtable, rmap & RMAP_NESTED_GPA_MASK, NULL, NULL) : NULL;
+}
+
+/* The host's entry of the page whose list @rmapp is. */
+static pte_t *find_host(struct kvm *kvm, const unsigned long *rmapp)
+{
+	struct kvm_memory_slot *slot;
+	int bucket;
+
+	kvm_for_each_memslot(slot, bucket, kvm_memslots(kvm)) {
+		unsigned long page = rmapp - slot->arch.rmap;
+
+		if (rmapp >= slot->arch.rmap && page < slot->npages)
+			return __find_linux_pte(kvm->arch.pgtable,
+						(slot->base_gfn + page) << PAGE_SHIFT, NULL, NULL);
+	}
+	return NULL;
+}
+
+/* @rmap is about to go on the list @rmapp: its shadow has just been inserted, in this mmu_lock section. */
+void kht_on_insert_rmap(struct kvm *kvm, const unsigned long *rmapp, u64 rmap)
+{
+	pte_t *shadow, *host;
+
+	if (!READ_ONCE(kht_param_rc_sync) || kht_mutant(KHT_MUT_RC_PUT_BACK))
+		return;
+	lockdep_assert_held(&kvm->mmu_lock);
+	shadow = find_shadow(kvm, rmap);
+	host = find_host(kvm, rmapp);
+	if (shadow && host && pte_present(*host))
+		__radix_pte_update(host, 0, pte_val(*shadow) & (_PAGE_ACCESSED | _PAGE_DIRTY));
+}
+
+/* A fault is about to insert *@pte for @gpa, or add it to what is there. */
+void kht_on_create_pte(struct kvm *kvm, pgd_t *shadow, unsigned long gpa, pte_t *pte)
+{
+	pte_t *there;
+	bool present;
+
+	if (!READ_ONCE(kht_param_rc_sync) || kht_mutant(KHT_MUT_RC_ADDED))
+		return;
+	spin_lock(&kvm->mmu_lock);
+	there = __find_linux_pte(shadow, gpa, NULL, NULL);
+	present = there && pte_present(*there);
+	spin_unlock(&kvm->mmu_lock);
+	if (present)
+		*pte = __pte(pte_val(*pte) & ~(_PAGE_ACCESSED | _PAGE_DIRTY));
 }

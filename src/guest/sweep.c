@@ -283,8 +283,7 @@ static bool prepare(struct sweep *s, struct kvm *kvm, struct kvm_memory_slot *sl
 {
 	struct kht_domain *d = kht_domain_of(kvm);
 
-	if (!d || !READ_ONCE(d->live) || !READ_ONCE(kht_deferring) || !READ_ONCE(kht_hashing) ||
-	    kvm_is_radix(kvm) || !atomic_read(&kvm->arch.vcpus_running))
+	if (!d || !kht_defers_hash(d) || kvm_is_radix(kvm) || !atomic_read(&kvm->arch.vcpus_running))
 		return false;
 	*s = (struct sweep){ .kvm = kvm, .d = d, .slot = slot, .unmap = unmap };
 	s->held = kht_alloc(kmalloc_array(SWEEP, sizeof(*s->held), gfp));
@@ -320,16 +319,7 @@ void kht_sweep_flush_slot(struct kvm *kvm, struct kvm_memory_slot *slot)
 	sweep_slot(kvm, slot, true);
 }
 
-void kht_sweep_harvest(struct kvm *kvm, const struct kvm_dirty_log *log)
+void kht_sweep_harvest(struct kvm *kvm, struct kvm_memory_slot *slot)
 {
-	struct kvm_memory_slot *slot;
-	int idx;
-
-	if (kvm_is_radix(kvm) || log->slot >= KVM_USER_MEM_SLOTS)
-		return;
-	idx = srcu_read_lock(&kvm->srcu);
-	slot = id_to_memslot(kvm_memslots(kvm), log->slot);
-	if (slot && slot->dirty_bitmap)
-		sweep_slot(kvm, slot, false);
-	srcu_read_unlock(&kvm->srcu, idx);
+	sweep_slot(kvm, slot, false);
 }

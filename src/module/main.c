@@ -2,7 +2,7 @@
 /* kvm-hv-tlb: when and where KVM-HV flushes guest translations. */
 #include <linux/debugfs.h>
 #include <linux/module.h>
-#include <linux/mutex.h>
+#include <linux/rwsem.h>
 #include <linux/seq_file.h>
 #include "kht_attach.h"
 #include "kht_guest.h"
@@ -13,7 +13,7 @@
 #define CREATE_TRACE_POINTS
 #include "kht_trace.h"
 
-static DEFINE_MUTEX(attach_mutex);	/* attach and detach, initialised */
+static DECLARE_RWSEM(attach_sem);	/* attach and detach, initialised */
 static bool initialised;
 static struct dentry *dir;
 static struct kht_files total_files;
@@ -22,23 +22,32 @@ int kht_apply_enabled(void)
 {
 	int rc = 0;
 
-	mutex_lock(&attach_mutex);
+	down_write(&attach_sem);
 	if (initialised && kht_param_enabled)
 		rc = kht_attach();
 	else if (initialised)
 		kht_detach();
-	mutex_unlock(&attach_mutex);
+	up_write(&attach_sem);
 	return rc;
+}
+
+/* It answers whatever happens: who attaches or detaches is not waited for. */
+static void show_attachment(struct seq_file *m)
+{
+	if (!down_read_trylock(&attach_sem)) {
+		seq_puts(m, "attached: changing just now\n");
+		return;
+	}
+	kht_attach_status(m);
+	up_read(&attach_sem);
 }
 
 static int status_show(struct seq_file *m, void *unused)
 {
-	mutex_lock(&attach_mutex);
-	kht_attach_status(m);
-	mutex_unlock(&attach_mutex);
-	seq_printf(m, "defer: %d\nlazy_move: %d\nhpt_local: %d\nrc_sync: %d\nrc_audit: %d\n",
-		   kht_param_defer, kht_param_lazy_move, kht_param_hpt_local, kht_param_rc_sync,
-		   kht_param_rc_audit);
+	show_attachment(m);
+	seq_printf(m, "defer: %d\nlazy_move: %d\nhpt_defer: %d\nhpt_local: %d\n",
+		   kht_param_defer, kht_param_lazy_move, kht_param_hpt_defer, kht_param_hpt_local);
+	seq_printf(m, "rc_sync: %d\nrc_audit: %d\n", kht_param_rc_sync, kht_param_rc_audit);
 	seq_printf(m, "batch_ceiling: %u\nlog_entries: %u\n", kht_param_batch_ceiling,
 		   kht_param_log_entries);
 	if (KHT_MUTANT != KHT_MUT_NONE)
@@ -89,19 +98,20 @@ static int __init kht_init(void)
 	if (rc)
 		return rc;
 	make_files();
-	mutex_lock(&attach_mutex);
+	down_write(&attach_sem);
 	initialised = true;
-	mutex_unlock(&attach_mutex);
+	up_write(&attach_sem);
 	kht_apply_enabled();
 	return 0;
 }
 
 static void __exit kht_exit(void)
 {
-	mutex_lock(&attach_mutex);
+	down_write(&attach_sem);
 	kht_detach();
 	initialised = false;
-	mutex_unlock(&attach_mutex);
+	up_write(&attach_sem);
+	kht_wait_for_text();
 	kht_files_remove(&total_files);
 	debugfs_remove_recursive(dir);
 	kht_domains_exit();

@@ -13,6 +13,7 @@
 bool kht_param_enabled = true;
 bool kht_param_defer = true;
 bool kht_param_lazy_move = true;
+bool kht_param_hpt_defer;
 bool kht_param_hpt_local;
 bool kht_param_rc_sync = true;
 bool kht_param_rc_audit;
@@ -48,12 +49,12 @@ static int set_enabled(const char *val, const struct kernel_param *kp)
 	return rc ? rc : kht_apply_enabled();
 }
 
-static int set_hpt_local(const char *val, const struct kernel_param *kp)
+static int set_hpt(const char *val, const struct kernel_param *kp)
 {
 	int rc = set_switch(val, kp);
 
 	if (!rc)
-		kht_apply_hpt_local();
+		kht_apply_hpt();
 	return rc;
 }
 
@@ -74,9 +75,9 @@ static const struct kernel_param_ops enabled_ops = {
 	.get = param_get_bool,
 };
 
-static const struct kernel_param_ops hpt_local_ops = {
+static const struct kernel_param_ops hpt_ops = {
 	.flags = KERNEL_PARAM_OPS_FL_NOARG,
-	.set = set_hpt_local,
+	.set = set_hpt,
 	.get = param_get_bool,
 };
 
@@ -92,7 +93,11 @@ module_param_cb(lazy_move, &switch_ops, &kht_param_lazy_move, 0600);
 __MODULE_PARM_TYPE(lazy_move, "bool");
 MODULE_PARM_DESC(lazy_move, "move vCPUs without waiting for an interrupt (default 1)");
 
-module_param_cb(hpt_local, &hpt_local_ops, &kht_param_hpt_local, 0600);
+module_param_cb(hpt_defer, &hpt_ops, &kht_param_hpt_defer, 0600);
+__MODULE_PARM_TYPE(hpt_defer, "bool");
+MODULE_PARM_DESC(hpt_defer, "do with hash guests too what defer and batch_ceiling say; 0: as the kernel does; not tried on silicon yet (default 0)");
+
+module_param_cb(hpt_local, &hpt_ops, &kht_param_hpt_local, 0600);
 __MODULE_PARM_TYPE(hpt_local, "bool");
 MODULE_PARM_DESC(hpt_local, "flush what a hash guest removes itself (H_REMOVE, H_BULK_REMOVE, H_PROTECT) on its core only, where nobody else can use it or the guest says so (H_LOCAL); not tried on silicon yet (default 0)");
 

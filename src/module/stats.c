@@ -29,6 +29,7 @@ static const char * const names[KHT_NR_STATS] = {
 	[KHT_STAT_RC_AUDITED] = "tlb_rc_audited",
 	[KHT_STAT_RC_FINDINGS] = "tlb_rc_findings",
 	[KHT_STAT_HPT_LOCAL] = "tlb_hpt_local",
+	[KHT_STAT_ENDLESS_RANGES] = "tlb_endless_ranges",
 	[KHT_STAT_STOCK] = "tlb_stock",
 };
 

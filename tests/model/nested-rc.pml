@@ -106,6 +106,7 @@ proctype L2(byte me)
 	bool store;			/* the access that faulted is a store */
 	bool g_r, g_c;			/* the fault's copy of l1_* */
 	bool p_r, p_c;			/* and of h_* */
+	bool entered;			/* there was no shadow PTE */
 
 access:	atomic {
 		if :: store = true :: store = false fi;
@@ -214,17 +215,40 @@ insert:	atomic {
 		p_r = g_r;
 		p_c = g_c && store
 	}
+create:
+#ifndef BITS_ADDED
+	/* kht_on_create_pte(): to a PTE that another vCPU has entered no bits are added. */
+	atomic { !mmu_lock; if :: s_p -> p_r = false; p_c = false :: !s_p fi };
+#endif
 	/* Before this the kernel allocates memory, and may sleep. */
-create:	atomic {
+	atomic {
 		!mmu_lock;
 		if
 		:: seq[me] == STALE || in_progress -> goto again
 		:: seq[me] != STALE && !in_progress
 		fi;
-		printf("vCPU %d's fault enters the shadow PTE with C=%d\n", me, p_c);
-		/* To a PTE that another vCPU has entered, the bits are added. */
+		printf("vCPU %d's fault enters the shadow PTE with C=%d, there was one: %d\n", me, p_c, s_p);
+		entered = !s_p;
 		s_p = true; s_r = s_r || p_r; s_c = s_c || p_c;
-		on_rmap = true;
+#ifndef HOST_GETS_BITS_LATE
+		mmu_lock = true
+#endif
+	}
+	/* kht_on_insert_rmap(), where the PTE goes on the list. Hardware may look before. */
+	atomic {
+		if
+		:: entered ->
+			on_rmap = true;
+#ifndef HOST_GETS_NO_BITS
+			printf("the host's PTE gets what the shadow PTE has: C=%d\n", s_c);
+			h_r = h_r || (h_p && s_r); h_c = h_c || (h_p && s_c)
+#endif
+		:: !entered
+		fi;
+#ifndef HOST_GETS_BITS_LATE
+		mmu_lock = false;
+#endif
+		entered = false;
 		goto again
 	}
 again:	atomic { seq[me] = UNREAD; tlb_lock = false; forget(); goto access }
@@ -240,9 +264,6 @@ end:	if
 	:: logged -> goto collect
 	:: h_p && h_c			/* this look at the PTE takes no lock ... */
 	fi;
-#ifdef SEQUENCE_EARLY
-	atomic { !mmu_lock -> raise_seq() }
-#endif
 	atomic {
 		!mmu_lock;
 		if
@@ -268,10 +289,6 @@ end:	if
 #endif
 	}
 	atomic {
-#if !defined(NO_SEQUENCE) && !defined(SEQUENCE_EARLY) && !defined(SEQUENCE_LATE)
-		/* Also with an empty list: the fault in flight is exactly the one that is not on it. */
-		raise_seq();
-#endif
 		/*
 		 * An entry on the list without a PTE still owes a flush: kvmhv_flush_nested() takes the
 		 * PTE away under mmu_lock and flushes after it.
@@ -295,9 +312,6 @@ end:	if
 		fi;
 		mmu_lock = false
 	}
-#ifdef SEQUENCE_LATE
-	atomic { raise_seq() }
-#endif
 	/*
 	 * The rest of the memslot, then its dirty_bitmap, and only then the end of the batch, which
 	 * flushes what anybody has absorbed: the bit may be that of an unmap whose batch is still open.
@@ -395,7 +409,7 @@ end:	atomic {
 }
 
 #ifdef AGEING
-/* kvm_age_radix(): R is a hint, so nothing is flushed. The sequence is raised for invariant 10. */
+/* kvm_age_radix(): R is a hint, so nothing is flushed. */
 active proctype Ager()
 {
 end:	atomic {
@@ -408,9 +422,6 @@ end:	atomic {
 		:: s_p && on_rmap -> s_r = false
 		:: !(s_p && on_rmap)
 		fi;
-#ifndef NO_SEQUENCE_BY_AGEING
-		raise_seq();
-#endif
 		mmu_lock = false;
 		goto end
 	}

@@ -8,7 +8,9 @@
 
 struct lock hotplug_lock;	/* cpus_write_lock() of a CPU that comes or goes; the module's state waits for it */
 bool hotplug_state;		/* the module's is registered */
-bool hooks, domains_open, deferring, moving, param_defer, param_lazy_move, param_hpt_local;
+bool hooks, domains_open, deferring, moving, param_defer, param_lazy_move, param_hpt_local, param_hpt_defer;
+bool hash_deferring;
+static bool hash_owing;
 struct kht_thread threads[MAX_CPUS];
 
 static struct domain *table[LPIDS];
@@ -53,8 +55,8 @@ void domains_reset(void)
 	memset(threads, 0, sizeof(threads));
 	for (i = 0; i < MAX_CPUS; i++)
 		threads[i].replay = replay_buffers[i];
-	hooks = hotplug_state = domains_open = deferring = moving = false;
-	param_defer = param_lazy_move = param_hpt_local = true;
+	hooks = hotplug_state = domains_open = deferring = moving = hash_owing = hash_deferring = false;
+	param_defer = param_lazy_move = param_hpt_local = param_hpt_defer = true;
 }
 
 static void *zeroed(size_t bytes)
@@ -106,21 +108,35 @@ void do_nothing(void *unused)
 	(void)unused;
 }
 
+/* Who runs @g without a domain has a mark. */
+static void interrupt_runners(const struct guest *g)
+{
+	unsigned int cpu;
+	u32 mask = 0;
+
+	for (cpu = 0; cpu < nr_cpus; cpu++)
+		if (kht_key_lpid(kht_load(&threads[cpu].guest)) == g->lpid)
+			mask |= 1u << cpu;
+	smp_call(mask, do_nothing, NULL);
+}
+
 void adopt(struct guest *g)
 {
 	struct domain *d;
 
 	mutex_lock(&domain_mutex);
 	d = publish(g, false);
-	if (d) {
-		if (!mutant(SIM_MUT_ADOPT_NO_IPI))
-			on_each_cpu(do_nothing, NULL);
-		if (!mutant(SIM_MUT_ADOPT_NO_GRACE))
-			synchronize_rcu();
-		d->live = true;
-		events.adoptions++;
-	}
 	mutex_unlock(&domain_mutex);
+	if (!d)
+		return;
+	if (!mutant(SIM_MUT_ADOPT_NO_GRACE))
+		synchronize_rcu();
+	if (!mutant(SIM_MUT_ADOPT_NO_IPI))
+		interrupt_runners(g);
+	mutex_lock(&domain_mutex);
+	d->live = true;
+	mutex_unlock(&domain_mutex);
+	events.adoptions++;
 }
 
 static void set_hotplug_state(bool on)
@@ -134,11 +150,15 @@ void attach(void)
 {
 	hooks = true;
 	set_hotplug_state(true);
+	yield();
+	if (!mutant(SIM_MUT_ATTACH_NO_IPI))
+		on_each_cpu(do_nothing, NULL);
 	domains_open = true;
 	yield();
 	moving = true;
 	yield();
 	deferring = true;
+	apply_hpt();
 }
 
 static void pay_process(void *domain)
@@ -153,7 +173,7 @@ static void pay(struct guest *g)
 	struct domain *d = domain_of(g);
 	unsigned int i;
 
-	if (!d)
+	if (!d || (d->ledger->hash && !hash_owing))
 		return;
 	events.paid += kht_pay_all(d->ledger);
 	if (!mutant(SIM_MUT_DETACH_NO_PROCESS))
@@ -174,6 +194,45 @@ static void wait_for_ops(void)
 	synchronize_inside();
 }
 
+static void start_hash_debts(void)
+{
+	hash_owing = true;
+	if (!mutant(SIM_MUT_HASH_NO_GRACE))
+		synchronize_rcu();
+	hash_deferring = true;
+}
+
+static void stop_hash_debts(void)
+{
+	unsigned int i;
+
+	hash_deferring = false;
+	wait_for_ops();
+	mutex_lock(&domain_mutex);
+	for (i = 0; i < GUESTS; i++) {
+		struct domain *d = domain_of(&guests[i]);
+
+		if (!d || !d->ledger->hash)
+			continue;
+		kht_start_over(d->ledger);
+		if (!mutant(SIM_MUT_HASH_NOT_PAID))
+			pay(&guests[i]);
+		d->trusts_local = d->tracks_moves = 0;
+	}
+	mutex_unlock(&domain_mutex);
+	hash_owing = false;
+}
+
+void apply_hpt(void)
+{
+	bool want = deferring && (param_hpt_defer || param_hpt_local);
+
+	if (want && !hash_owing)
+		start_hash_debts();
+	if (!want && hash_owing)
+		stop_hash_debts();
+}
+
 void detach(void)
 {
 	unsigned int i;
@@ -183,6 +242,7 @@ void detach(void)
 	moving = false;
 	yield();
 	deferring = false;
+	apply_hpt();
 	wait_for_ops();
 	mutex_lock(&domain_mutex);
 	for (i = 0; i < GUESTS; i++)
@@ -234,6 +294,11 @@ void cpu_arrives(void *unused)
 static void settle(struct domain *d, const struct guest *g, unsigned int cpu)
 {
 	d->ledger->hash = g->hash;
+	if (g->hash && !hash_owing) {
+		events.hash_excused++;
+		kht_excuse(d->ledger, cpu);
+		return;
+	}
 	kht_settle(d->ledger, &threads[cpu], cpu, core_of(cpu));
 }
 
@@ -422,7 +487,7 @@ struct domain *on_hcall(struct vcpu *v, enum kht_reach *reach)
 
 	if (!d)
 		return NULL;
-	h.allowed = param_hpt_local && deferring && d->live;
+	h.allowed = param_hpt_local && hash_deferring && d->live;
 	h.tracked = h.allowed && h.local && h.vcores > 1 && trusts_local(d, g);
 	*reach = kht_global_invalidates(d->ledger, threads, &h);
 	return *reach == KHT_EVERYWHERE ? NULL : d;
@@ -442,7 +507,7 @@ bool on_invalidate_hpte(struct guest *g, unsigned int page)
 	struct domain *d = domain_of(g);
 	bool done;
 
-	if (!d || !deferring || !d->live || !param_defer)
+	if (!d || !hash_deferring || !param_hpt_defer || !d->live || !param_defer)
 		return false;
 	done = hash_reach(d, page, kht_global_invalidates(d->ledger, threads, &host));
 	events.hash_debts += done;
@@ -461,14 +526,14 @@ bool on_set_partition(struct guest *g)
 	if (!d)
 		return false;
 	kht_start_over(d->ledger);
-	return deferring;
+	return hash_deferring;
 }
 
 struct domain *sweeps(struct guest *g)
 {
 	struct domain *d = domain_of(g);
 
-	if (!d || !d->live || !deferring || !kht_occupied(d->ledger, threads))
+	if (!d || !d->live || !hash_deferring || !param_hpt_defer || !kht_occupied(d->ledger, threads))
 		return NULL;
 	return d;
 }

@@ -18,8 +18,8 @@
 enum {
 	SIM_MUT_FIRST = 17,
 	SIM_MUT_DETACH_IGNORES_BATCH = SIM_MUT_FIRST,	/* a notifier covers nothing while we detach */
-	SIM_MUT_ADOPT_NO_GRACE,		/* adoption does not wait for quadrant accesses */
-	SIM_MUT_ADOPT_NO_IPI,		/* adoption does not wait for guests */
+	SIM_MUT_ADOPT_NO_GRACE,		/* adoption does not wait for entries and quadrant accesses under way */
+	SIM_MUT_ADOPT_NO_IPI,		/* adoption does not interrupt who runs the guest */
 	SIM_MUT_NO_ORDER,		/* nobody completes what the guest had begun */
 	SIM_MUT_DETACH_NO_PROCESS,	/* detach pays the partition scope only */
 	SIM_MUT_NO_LOOK_FENCE,		/* no fence before the look who is in guest */
@@ -34,6 +34,10 @@ enum {
 	SIM_MUT_ARRIVES_RADIX_ONLY,	/* one that comes keeps what it has of hash guests */
 	SIM_MUT_ARRIVES_EARLY,		/* it flushes nothing: a debt is recorded while it is still off */
 	SIM_MUT_UNPLUGGED_FIRST,	/* detaching begins with the state of CPU hotplug */
+
+	SIM_MUT_ATTACH_NO_IPI,		/* who is in a guest when the hooks come has no mark */
+	SIM_MUT_HASH_NO_GRACE,		/* hash guests owe before every entry knows */
+	SIM_MUT_HASH_NOT_PAID,		/* hash guests owe no more, and their debts are not paid */
 	SIM_MUT_END,
 };
 
@@ -104,7 +108,7 @@ struct guest {
 extern struct guest guests[GUESTS];
 extern struct lock hotplug_lock;
 extern bool hotplug_state;
-extern bool hooks, domains_open, deferring, moving, param_defer, param_lazy_move, param_hpt_local;
+extern bool hooks, domains_open, deferring, moving, param_defer, param_lazy_move, param_hpt_local, param_hpt_defer, hash_deferring;
 
 /* guest.c: the module */
 struct domain *domain_of(const struct guest *g);
@@ -117,6 +121,7 @@ void attach(void);
 void detach(void);
 void cpu_prepares(unsigned int cpu);
 void cpu_arrives(void *unused);
+void apply_hpt(void);
 void on_guest_enter(struct vcpu *v);
 bool quadrant_begin(struct guest *g);
 void quadrant_end(void);

@@ -152,7 +152,7 @@ bool lpid_is_hash(u32 lpid);	/* stock.c */
 	X(hash_debts) X(hash_refused) X(hcalls_here) X(hcalls_nowhere_else)	\
 	X(hcalls_everywhere) X(hcalls_late) X(hash_kicked) X(covered_kick)	\
 	X(hash_tracked) X(hash_moves) X(hash_moves_unknown) X(hash_swept)	\
-	X(hash_resets) X(hash_touches) X(hash_paid_here)
+	X(hash_resets) X(hash_touches) X(hash_paid_here) X(hash_excused)
 
 struct events {
 #define X(name) u64 name;

@@ -559,9 +559,9 @@ static void renew(struct guest *g)
 	while (used[lpid]);
 	guest_create(g, lpid);
 	on_vcpu_create(g);
-	if (!domain_of(g) && g->hash)
+	if (g->hash && !(domain_of(g) && hash_deferring))
 		hash_drop_everywhere(lpid, 0, PAGES - 1);
-	else if (!domain_of(g))
+	else if (!g->hash && !domain_of(g))
 		kht_broadcast_lpid(lpid);
 	g->dying = false;
 	events.new_guests++;
@@ -672,7 +672,9 @@ void admin_task(void *unused)
 		give_up_cpu(shape.restless ? chance(1500) : chance(2000) * shape.calm);
 		param_defer = chance(4);
 		param_lazy_move = chance(4);
-		param_hpt_local = chance(8);
+		param_hpt_local = chance(3);
+		param_hpt_defer = chance(3);
+		apply_hpt();
 		if (!hooks)
 			attach();
 		else if (shape.restless || !chance(4))

@@ -212,6 +212,106 @@ static void ran_on(void **state)
 	assert_int_equal(v.ran_on, 3);
 }
 
+#define RUNNERS		3u	/* vCPUs of an L1 */
+#define NESTED		4u	/* of its nested guest, by number; two of them share a place */
+
+/* What the kernel and src/guest/move.c make of where they are. */
+struct family {
+	struct kht_runners runners;
+	struct kht_vcpu v[RUNNERS];
+	int on[RUNNERS];		/* where each of the L1's vCPUs is, or has been */
+	bool out[RUNNERS];		/* it has been scheduled out there */
+	int prev_cpu[NESTED];		/* the kernel's */
+	/* The truth: where each has run last, and whether that CPU has completed the sequence since. */
+	int ran_on[NESTED], complete[NESTED];
+};
+
+static u32 number_of(u32 nested)
+{
+	return nested == 3 ? 2 + KHT_RUNNERS : nested;
+}
+
+static void complete_on(struct family *f, int cpu)
+{
+	u32 n;
+
+	for (n = 0; n < NESTED; n++)
+		if (f->ran_on[n] == cpu)
+			f->complete[n] = true;
+}
+
+/* vcpu_put: the order is completed on the CPU that is left. */
+static void runner_leaves(struct family *f, u32 runner)
+{
+	if (!f->out[runner])
+		complete_on(f, f->on[runner]);
+	f->out[runner] = true;
+}
+
+/* kht_on_vcpu_move(), which hides the move; another vCPU may have been where this one has left. */
+static void runner_comes(struct family *f, u32 runner, int cpu)
+{
+	int prev = f->on[runner];
+	u32 n;
+
+	if (!f->out[runner])
+		return;
+	f->out[runner] = false;
+	for (n = 0; n < NESTED; n++)
+		if (f->v[runner].l2_lpid && number_of(n) == f->v[runner].l2_vcpu && f->prev_cpu[n] == prev &&
+		    kht_ran_last(&f->runners, number_of(n), runner)) /* hide_nested_move() */
+			f->prev_cpu[n] = cpu;
+	f->on[runner] = cpu;
+}
+
+/* kvmppc_prepare_radix_vcpu(), then enter_nested(). */
+static void runner_enters(struct family *f, u32 runner, u32 n)
+{
+	int cpu = f->on[runner];
+
+	if (f->out[runner])
+		return;
+	if (f->prev_cpu[n] >= 0 && f->prev_cpu[n] != cpu)
+		complete_on(f, f->prev_cpu[n]);
+	f->prev_cpu[n] = cpu;
+	if (f->ran_on[n] >= 0 && f->ran_on[n] != cpu)
+		assert_true(f->complete[n]);
+	kht_runs(&f->runners, number_of(n), runner);
+	f->v[runner].l2_lpid = 1;
+	f->v[runner].l2_vcpu = number_of(n);
+	f->ran_on[n] = cpu;
+	f->complete[n] = false;
+}
+
+static void nested_order(void **state)
+{
+	struct family f = { 0 };
+	u64 seed = 3;
+	u32 i, hidden = 0;
+
+	(void)state;
+	for (i = 0; i < NESTED; i++)
+		f.prev_cpu[i] = f.ran_on[i] = -1;
+	for (i = 0; i < 200000; i++) {
+		u32 runner = random32(&seed) % RUNNERS, n = random32(&seed) % NESTED;
+		int before = f.prev_cpu[n];
+
+		switch (random32(&seed) % 4) {
+		case 0:
+			runner_leaves(&f, runner);
+			break;
+		case 1:
+			runner_comes(&f, runner, random32(&seed) % 4);
+			break;
+		default:
+			runner_enters(&f, runner, n);
+		}
+		hidden += f.prev_cpu[n] != before && f.ran_on[n] != f.prev_cpu[n];
+	}
+	/* And it does hide moves. */
+	assert_true(hidden > 1000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -225,6 +325,7 @@ int main(void)
 		TEST(periodic_trips, "move-cost-at-most-twice-best-fixed-choice-periodic"),
 		TEST(no_credit_for_scheduled_moves, "move-scheduled-out-brings-no-credit"),
 		TEST(ran_on, "move-vcpu-ran"),
+		TEST(nested_order, "move-of-a-nested-vcpu-completes-the-order-where-it-ran"),
 	};
 
 	return unit_run(tests, COUNT(tests));

@@ -45,7 +45,7 @@ static const char * const module_counters[] = {
 	"tlb_broadcasts", "tlb_broadcasts_saved", "tlb_local_flushes", "tlb_replays",
 	"tlb_replayed_pages", "tlb_log_overflows", "tlb_syncs", "tlb_settles", "tlb_moves",
 	"tlb_moves_synced", "tlb_ipis_sent", "tlb_ipis_saved", "tlb_stock", "tlb_batches",
-	"tlb_quadrant", "tlb_process_flushes", "tlb_hpt_local",
+	"tlb_quadrant", "tlb_process_flushes", "tlb_hpt_local", "tlb_endless_ranges",
 };
 
 static u64 most[C_NR], last[C_NR];	/* of all rounds; in the latest one */
@@ -173,6 +173,18 @@ u64 counts_broadcasts(u64 lpid)
 	return hist_sum(TLBIE, is_of_partition, &named);
 }
 
+/* Whoever's: the kernel names no LPID for a guest's. */
+static bool is_of_process(const char *line, const struct vm *vm)
+{
+	(void)vm;
+	return !field(line, "local:") && field(line, "prs:");
+}
+
+u64 counts_process_broadcasts(void)
+{
+	return hist_sum(TLBIE, is_of_process, NULL);
+}
+
 static bool is_local(const char *line, const struct vm *vm)
 {
 	return field(line, "local:") && field(line, "lpid:") == vm->lpid;
@@ -182,6 +194,17 @@ static bool is_waited_kvm_ipi(const char *line, const struct vm *vm)
 {
 	(void)vm;
 	return (field(line, "wait:") & 1) && (strstr(line, "[kvm_hv]") || strstr(line, "[kvm_hv_tlb]"));
+}
+
+static bool is_order(const char *line, const struct vm *vm)
+{
+	(void)vm;
+	return strstr(line, "do_migrate_away_vcpu");
+}
+
+u64 counts_order_ipis(void)
+{
+	return hist_sum(CALL_ONE, is_order, NULL);
 }
 
 struct newest {

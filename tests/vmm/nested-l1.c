@@ -20,6 +20,7 @@
 
 #include "nested.h"
 
+#define LARGE_PAGE	65536
 #define TABLES_SLOT	2
 #define TABLES_GPA	0x40000000ULL
 #define L2_DATA		0x20000000ULL
@@ -88,12 +89,13 @@ struct hcall_block {
 
 struct l1_memory {
 	struct tree tree[NR_L2];
-	u64 partition_table[TABLE_SIZE];	/* 256 entries of two words */
+	/* 256 entries of two words, and by itself in a page of any kernel */
+	u64 partition_table[TABLE_SIZE] __attribute__((aligned(LARGE_PAGE)));
 	struct {
 		struct l2_state state;
 		struct l2_regs regs;
 		struct hcall_block hcall;
-	} vcpu[MAX_VCPUS];
+	} vcpu[MAX_VCPUS] __attribute__((aligned(LARGE_PAGE)));
 };
 
 static_assert(sizeof(struct tree) % sizeof(((struct tree *)0)->root) == 0, "a tree is aligned as its root");
@@ -155,6 +157,16 @@ void l2_map(struct l2 *l2, u64 page, u64 l1_page, u64 bits)
 	set_entry(l2, l2_real(l2, page), DATA_GPA + l1_page * page_size, bits);
 }
 
+void *l1_partition_table(const struct l1 *l1)
+{
+	return l1->memory->partition_table;
+}
+
+void *l1_tree(const struct l2 *l2)
+{
+	return l2->tree;
+}
+
 void l2_set_entry(struct l2 *l2, bool on)
 {
 	u64 dw0 = VALID | TREE_52_BITS | gpa(l2->l1, l2->tree->root) | ROOT_BITS;
@@ -188,13 +200,26 @@ static u64 memory_size(void)
 	return (sizeof(struct l1_memory) + page_size - 1) / page_size * page_size;
 }
 
+/* mmap() aligns to pages of this kernel only. */
+static void *aligned_data(u64 size)
+{
+	char *all = data_alloc((size + LARGE_PAGE) / page_size);
+	char *p = (char *)(((u64)all + LARGE_PAGE - 1) / LARGE_PAGE * LARGE_PAGE);
+
+	if (p > all)
+		munmap(all, p - all);
+	if (p < all + LARGE_PAGE)
+		munmap(p + size, all + LARGE_PAGE - p);
+	return p;
+}
+
 static void add_memory(struct l1 *l1)
 {
 	struct kvm_userspace_memory_region region = {
 		.slot = TABLES_SLOT, .guest_phys_addr = TABLES_GPA, .memory_size = memory_size(),
 	};
 
-	l1->memory = data_alloc(memory_size() / page_size);
+	l1->memory = aligned_data(memory_size());
 	region.userspace_addr = (u64)l1->memory;
 	must(ioctl(l1->vm.fd, KVM_SET_USER_MEMORY_REGION, &region), "KVM_SET_USER_MEMORY_REGION for L1's tables");
 }
@@ -235,6 +260,8 @@ void l1_create(struct l1 *l1, u64 nvcpus, void *data, u64 pages)
 	add_memory(l1);
 	for (u64 i = 0; i < NR_L2; i++)
 		l2_init(l1, i);
+	for (u64 i = 0; i < nvcpus; i++)
+		l1->l2_vcpu[i] = i;
 	args[0] = gpa(l1, l1->memory->partition_table);
 	hcall(&l1->vm.vcpus[0], H_SET_PARTITION_TABLE, args);
 }
@@ -363,7 +390,7 @@ static void l2_prepare(struct vcpu *vcpu, struct l2 *l2, u64 pc, const u64 args[
 	struct l2_regs *regs = &l1->memory->vcpu[vcpu->id].regs;
 
 	*state = (struct l2_state) {
-		.version = 2, .lpid = l2->number, .token = vcpu->id,
+		.version = 2, .lpid = l2->number, .token = l1->l2_vcpu[vcpu->id],
 		.lpcr = LPCR_ILE, .hdec_expiry = NEVER, .ppr = PPR_MEDIUM,
 	};
 	*regs = (struct l2_regs) { .nip = pc, .msr = L2_MSR };

@@ -4,10 +4,15 @@
  *   bits, age                    see nested-bits.c
  *   dirty-log, running, refault  see nested-log.c
  *   invalidate                   see nested-invalidate.c
+ *   faults                       see nested-faults.c
  *   move     the vCPU moves to other CPUs, with the L2 in guest and between its entries
+ *   handover two vCPUs of the L1 run one vCPU of the L2 in turn, and move
  *   shared   two vCPUs run the same L2 while the host exchanges pages
  *   destroy  VMs with L2s come and go, and so do the L2s of an L1
+ *   flood    an L1 makes and drops L2s as fast as it can: what CPUs notice that have nothing to do with it
  */
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "nested.h"
@@ -131,6 +136,42 @@ static void nested_move(void)
 	l1_report(&l1);
 }
 
+/* handover */
+
+static void run_there(struct vcpu *by, int cpu)
+{
+	pin(cpu);
+	l2_load(by, &l1.l2[0], 0);
+}
+
+/*
+ * What the first vCPU left on its CPU is complete when it is scheduled out. Then the second one runs the same vCPU of
+ * the L2 there; and where the first one comes to, the kernel has to complete it on the CPU that both have been on.
+ */
+static void nested_handover(void)
+{
+	u64 forgotten = 0, before;
+	int here = 0, there = other_core();
+
+	l1_create(&l1, 2, data_alloc(opt.pages), opt.pages);
+	l2_map_all(&l1.l2[0]);
+	l1.l2_vcpu[1] = l1.l2_vcpu[0];
+	l2_wait_adopted(vcpu, &l1.l2[0]);
+	l1_round_begin(&l1, &r);
+	for (u64 i = 0; i < opt.rounds; i++) {
+		run_there(vcpu, here);
+		run_there(second, here);
+		before = counts_order_ipis();
+		run_there(vcpu, there);
+		forgotten += counts_order_ipis() == before;
+		here = there;
+		there = there ? 0 : other_core();
+	}
+	l1_round_end(&l1, &r);
+	report_extra("forgotten_orders", forgotten);
+	l1_report(&l1);
+}
+
 /* shared */
 
 static void exchange_page(struct pool *pool, u64 half)
@@ -236,6 +277,86 @@ static void nested_destroy(void)
 	l1_report(&l1);
 }
 
+/* flood */
+
+/* Interrupts of this CPU by others since the host booted: the lines of an IPI, and of doorbells within a core. */
+static u64 interrupts_of(int cpu)
+{
+	char *line = NULL, *at;
+	size_t size = 0;
+	u64 sum = 0, n = 0;
+	FILE *f = fopen("/proc/interrupts", "re");
+
+	if (!f)
+		die("/proc/interrupts cannot be read.");
+	while (getline(&line, &size, f) > 0) {
+		if (!strstr(line, "IPI") && !strstr(line, "Doorbell"))
+			continue;
+		at = strchr(line, ':') + 1;
+		for (int i = 0; i <= cpu; i++)
+			n = strtoull(at, &at, 10);
+		sum += n;
+	}
+	free(line);
+	fclose(f);
+	return sum;
+}
+
+/* Of the whole core that this process keeps away from. */
+static u64 interrupts_elsewhere(void)
+{
+	u64 sum = 0;
+
+	for (int cpu = 0; cpu < ncpus; cpu++)
+		if (same_core(cpu, other_core()))
+			sum += interrupts_of(cpu);
+	return sum;
+}
+
+/* The same hcalls; without @drop the L2 stays. */
+static void use(struct l2 *l2, bool drop)
+{
+	l2_load(vcpu, l2, 0);
+	l2_set_entry(l2, !drop);
+	l1_flush(vcpu, l2, 2);
+	l2_set_entry(l2, true);
+}
+
+/* Interrupts a second, times 1,000. */
+static u64 rate(bool drop)
+{
+	u64 interrupts = interrupts_elsewhere(), began = now_ns();
+
+	for (u64 i = 0; i < opt.rounds; i++)
+		use(&l1.l2[i % NR_L2], drop);
+	interrupts = interrupts_elsewhere() - interrupts;
+	return interrupts * 1000000000000 / (now_ns() - began);
+}
+
+/* On a busy machine all takes longer, and there are more of the other interrupts in that time. */
+static void nested_flood(void)
+{
+	u64 calm, began, flood, ns, excess;
+
+	l1_create(&l1, 1, data_alloc(opt.pages), opt.pages);
+	for (u64 i = 0; i < NR_L2; i++) {
+		l2_map_all(&l1.l2[i]);
+		l2_wait_adopted(vcpu, &l1.l2[i]);
+	}
+	l1_round_begin(&l1, &r);
+	calm = rate(false);
+	began = now_ns();
+	flood = rate(true);
+	ns = now_ns() - began;
+	l1_round_end(&l1, &r);
+	excess = flood > calm ? flood - calm : 0;
+	report_extra("made_per_s", opt.rounds * 1000000000 / ns);
+	report_extra("interrupts_per_s_x1000", flood);
+	report_extra("calm_interrupts_per_s_x1000", calm);
+	report_extra("interrupts_per_made_x1000", excess * ns / 1000000000 / opt.rounds);
+	l1_report(&l1);
+}
+
 void nested(void)
 {
 	static const struct {
@@ -248,9 +369,12 @@ void nested(void)
 		{ "running", nested_running },
 		{ "refault", nested_refault },
 		{ "invalidate", nested_invalidate },
+		{ "faults", nested_faults },
 		{ "move", nested_move },
+		{ "handover", nested_handover },
 		{ "shared", nested_shared },
 		{ "destroy", nested_destroy },
+		{ "flood", nested_flood },
 	};
 
 	mark_name(opt.variant);

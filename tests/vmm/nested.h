@@ -42,6 +42,7 @@ struct l1 {
 	struct l1_memory *memory;
 	struct l2 l2[NR_L2];
 	struct l2 *running[MAX_VCPUS];
+	u64 l2_vcpu[MAX_VCPUS];	/* which vCPU of the L2 each of L1's runs */
 	/* A fault of an L2 that L1 has to resolve. Without it, each one is wrong. */
 	void (*on_fault)(const struct l2_fault *fault);
 };
@@ -59,6 +60,10 @@ void l1_flush(struct vcpu *vcpu, const struct l2 *l2, u64 ric);
 /* Of all L2s */
 void l1_flush_all(struct vcpu *vcpu, u64 ric);
 void l1_flush_range(struct vcpu *vcpu, const struct l2 *l2, u64 first, u64 count);
+
+/* What the kernel reads of L1's memory: the partition table in a 64K page of its own, the root of L2's tree. */
+void *l1_partition_table(const struct l1 *l1);
+void *l1_tree(const struct l2 *l2);
 
 /* L1's partition table entry for @l2; without it, the next flush with RIC=2 ends the L2. */
 void l2_set_entry(struct l2 *l2, bool on);
@@ -103,6 +108,7 @@ void nested_dirty_log(void);
 void nested_running(void);
 void nested_refault(void);
 void nested_invalidate(void);
+void nested_faults(void);
 
 /* radix.c: the host's entry for L1 (@number 0) or for one of its L2s; 0: none. */
 u64 radix_entry(const struct vm *vm, u64 number, u64 address);

@@ -150,6 +150,10 @@ void counts_read(const struct vm *vm, struct counts *c);
 u64 counts_broadcasts(u64 lpid);
 /* Congruence classes of a radix TLB. */
 u64 tlb_sets(void);
+/* Process-scoped ones, the host's own processes included. */
+u64 counts_process_broadcasts(void);
+/* CPUs the kernel has interrupted to complete what a vCPU had begun there. */
+u64 counts_order_ipis(void);
 /* Whether the module counts for this guest. */
 bool counts_module(const struct vm *vm);
 
@@ -248,6 +252,21 @@ void pool_swap(struct pool *pool, u64 page, struct round *r);
 /* Nobody has written to the old page since. */
 void pool_expect_untouched(const struct pool *pool, u64 page);
 
+/* missing.c: memory that the kernel has to wait for; one such piece at a time, a page of any kernel */
+
+#define MISSING_SIZE	65536
+void *missing_alloc(void);
+void missing_begin(void *memory);
+/* Until the kernel waits for it, for a thread of this process. */
+void missing_wanted(void);
+void missing_end(void);
+
+/* damon.c: the host takes R away; a page of the VM's data for each region */
+bool damon_there(void);
+void damon_set_up(const struct vm *vm, u64 pages);
+/* Until all of them are old. */
+void damon_make_old(const struct vm *vm, u64 pages);
+
 /* migrate.c: moves of a vCPU, counted */
 
 #define SIBLING_CPU 1	/* where a second vCPU stays in guest */
@@ -281,5 +300,7 @@ void hpt_reset(void);
 void hpt_local(void);
 void hpt_diff(void);
 void nested(void);
+void ranges(void);
+void blocked(void);
 
 #endif
