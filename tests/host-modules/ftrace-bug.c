@@ -18,26 +18,32 @@ MODULE_PARM_DESC(at, "own, or the function whose traced instruction is to vanish
 
 #define BEHIND_GLOBAL_ENTRY	4	/* as in src/attach/symbols.c */
 
+static unsigned long (*lookup)(const char *name);
 static unsigned long (*location)(unsigned long ip);
 static int (*patch)(u32 *addr, ppc_inst_t instr);
 
-static void *find(const char *name)
+static int find_functions(void)
 {
-	struct kprobe probe = { .symbol_name = name, .offset = BEHIND_GLOBAL_ENTRY };
-	void *addr;
+	struct kprobe probe = {
+		.symbol_name = "kallsyms_lookup_name",
+		.offset = BEHIND_GLOBAL_ENTRY,
+	};
+	int rc = register_kprobe(&probe);
 
-	if (register_kprobe(&probe))
-		return NULL;
-	addr = (void *)probe.addr - BEHIND_GLOBAL_ENTRY;
+	if (rc)
+		return rc;
+	lookup = (void *)probe.addr - BEHIND_GLOBAL_ENTRY;
 	unregister_kprobe(&probe);
-	return addr;
+	location = (void *)lookup("ftrace_location");
+	patch = (void *)lookup("patch_instruction");
+	return location && patch ? 0 : -ENOENT;
 }
 
-static int vanish(void *function)
+static int vanish(unsigned long function)
 {
-	unsigned long site = function ? location((unsigned long)function) : 0;
+	unsigned long site = function ? location(function) : 0;
 
-	return site ? patch((u32 *)site, ppc_inst(PPC_RAW_NOP())) : -ENOENT;
+	return site ? patch((u32 *)site, ppc_inst(PPC_RAW_NOP())) : -ENXIO;
 }
 
 static noinline int own(int n)
@@ -60,7 +66,7 @@ static int at_own(void)
 	if (!rc)
 		rc = register_ftrace_function(&ops);
 	if (!rc)
-		rc = vanish(own);
+		rc = vanish((unsigned long)own);
 	if (!rc && own(1) == 2)
 		unregister_ftrace_function(&ops);
 	return rc;
@@ -68,11 +74,11 @@ static int at_own(void)
 
 static int __init bug_init(void)
 {
-	location = find("ftrace_location");
-	patch = find("patch_instruction");
-	if (!location || !patch)
-		return -ENOENT;
-	return strcmp(at, "own") ? vanish(find(at)) : at_own();
+	int rc = find_functions();
+
+	if (rc)
+		return rc;
+	return strcmp(at, "own") ? vanish(lookup(at)) : at_own();
 }
 
 /* No exit: what ftrace has lost sight of must not go. */

@@ -120,7 +120,7 @@ without_ftrace() {
 detach_after_ftrace_bug() {
 	module_load hpt_local=1
 	run module nested --variant shared --pages 4 --rounds 1
-	insmod /kht/ftrace-bug.ko
+	insmod /kht/ftrace-bug.ko || kht_fail detach-after-ftrace-bug "the test's own module does not load"
 	expect_ftrace_bug detach-after-ftrace-bug
 	for each in $KINDS; do busy $each; done
 	without_ftrace detach-after-ftrace-bug

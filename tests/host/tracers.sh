@@ -17,12 +17,13 @@ ORDERS="before-load after-load late-nested late-hpt-local late-enabled"
 
 # Workloads come in these groups.
 KINDS="radix mmio nested hash"
-QUADRANT=__kvmhv_copy_tofrom_guest_radix
 
-# The figures that are the same in every run of a group's steady workloads. In that of mmio a vCPU runs.
+# The figures that are the same in every run of a group's steady workloads. In that of mmio a vCPU runs; an L1 first
+# tries until the module has taken its guest on.
 fingerprint() {
 	case $1 in
 	mmio) names="tlb_batches tlb_quadrant" ;;
+	nested) names="broadcasts all_broadcasts wrong_broadcasts tlb_local_flushes" ;;
 	*) names="broadcasts tlb_broadcasts tlb_broadcasts_saved tlb_local_flushes tlb_replays tlb_replayed_pages
 		tlb_log_overflows tlb_settles tlb_batches tlb_hpt_local" ;;
 	esac
@@ -106,9 +107,17 @@ since() {
 		{ print $1, $2 - entered[$1], $3 - returned[$1], $4 - missed[$1] }' "$1" "$2"
 }
 
+# The function whose calls are as many in every run, of a group where those of the others are not.
+counted_alone() {
+	case $1 in
+	mmio) echo __kvmhv_copy_tofrom_guest_radix ;;
+	nested) echo kvmhv_update_nest_rmap_rc_list ;;
+	esac
+}
+
 # same_calls TEST GROUP COUNTS TRACER: it has seen every call, and every return
 same_calls() {
-	awk -v ends="$(one_ended "$4" || echo both)" -v only="$([ "$2" != mmio ] || echo $QUADRANT)" '
+	awk -v ends="$(one_ended "$4" || echo both)" -v only="$(counted_alone "$2")" '
 		NR == FNR { calls[$1] = $2; next }
 		only && $1 != only { next }
 		$2 != calls[$1] { print $1 " was called " calls[$1] " times and seen " $2 " times" }
