@@ -215,7 +215,12 @@ in_order() {
 	late-hpt-local) groups=hash ;;
 	*) groups=$KINDS ;;
 	esac
-	begin_both "$2" || kht_fail "$test" "the module or the tracer does not begin"
+	if ! begin_both "$2"; then
+		kht_fail "$test" "the module or the tracer does not begin"
+		turn off
+		! module_loaded || module_unload
+		return
+	fi
 	check_beside "$test" "$1" $groups
 	end_both "$2" || kht_fail "$test" "the module or the tracer does not end"
 	figures_are_stock "after-$test-and-the-tracer"

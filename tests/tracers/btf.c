@@ -106,24 +106,38 @@ static struct btf open_btf(const char *path, const struct btf *base)
 	return btf;
 }
 
-#define MODULE "kvm_hv"
+/* The modules that hooked functions are in. */
+static const char * const modules[] = { "kvm", "kvm_hv" };
+
+#define NR_MODULES (sizeof(modules) / sizeof(modules[0]))
+
+static struct btf_id search_modules(const char *function)
+{
+	static struct btf opened[NR_MODULES];
+
+	for (size_t i = 0; i < NR_MODULES; i++) {
+		char path[64];
+		u32 id;
+
+		snprintf(path, sizeof(path), "/sys/kernel/btf/%s", modules[i]);
+		if (!opened[i].data)
+			opened[i] = open_btf(path, &kernel);
+		id = search(&opened[i], function);
+		if (id)
+			return (struct btf_id) { id, bpf_btf_object(modules[i]) };
+	}
+	errno = ENOENT;
+	die("the type information has no function %s", function);
+}
 
 struct btf_id btf_find(const char *function)
 {
-	static struct btf module;
 	u32 id;
 
 	if (!kernel.data) {
 		kernel = open_btf("/sys/kernel/btf/vmlinux", NULL);
 		search(&kernel, NULL);
-		module = open_btf("/sys/kernel/btf/" MODULE, &kernel);
 	}
 	id = search(&kernel, function);
-	if (id)
-		return (struct btf_id) { id, 0 };
-	id = search(&module, function);
-	if (id)
-		return (struct btf_id) { id, bpf_btf_object(MODULE) };
-	errno = ENOENT;
-	die("the type information has no function %s", function);
+	return id ? (struct btf_id) { id, 0 } : search_modules(function);
 }
