@@ -1,4 +1,4 @@
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2034,SC2086
 # Tests of scenario tracers that are no tracer in an order; sourced, never run.
 
 # said FEATURE WORD...: status says that FEATURE is off, in a reason with every WORD and without those after "not"
@@ -47,8 +47,8 @@ kprobes_optimization() {
 		# See optimized-probes.sh: a stock kernel that preempts can die of it.
 		[ $optimized = 0 ] || ! uname -v | grep -q PREEMPT || continue
 		echo $optimized >/proc/sys/debug/kprobes-optimization
-		events_on kprobe_events 'p:kht_beside/@ @+16' 'p:kht_beside/@_ret @+20' && events_count ||
-			kht_fail "kprobes-optimization-$optimized" "the probes are refused"
+		kht_check "kprobes-optimization-$optimized-probes" events_on kprobe_events 'p:kht_beside/@ @+16' 'p:kht_beside/@_ret @+20'
+		events_count
 		module_load hpt_local=1
 		for each in $KINDS; do
 			steady module $each /tmp/new.figures

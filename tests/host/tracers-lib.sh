@@ -1,4 +1,4 @@
-# shellcheck shell=sh disable=SC2034
+# shellcheck shell=sh disable=SC2034,SC2086,SC2231
 # Each tracer of scenario tracers: NAME_on, NAME_off and, where it counts, NAME_counts, which prints for each hooked
 # function a line `NAME ENTERED RETURNED MISSED` since NAME_on. Sourced, never run.
 

@@ -1,4 +1,4 @@
-# shellcheck shell=sh disable=SC1091
+# shellcheck shell=sh disable=SC1091,SC2086
 # tracers.sh [TEST...]: the module beside whatever else watches or redirects the functions that it hooks; without a
 # TEST all that this kernel can. A TEST is TRACER-ORDER or a name of its own (see SINGLE).
 #   TRACER  function, function-all, graph, graph-all, kprobe, kretprobe, event, perf, fprobe, fentry, fexit, stack
@@ -33,7 +33,6 @@ fingerprint() {
 # steady TAG GROUP FILE: workloads whose figures are always the same, and those figures
 steady() {
 	: >"$3"
-	# shellcheck disable=SC2086 # options are words
 	while read -r of workload options; do
 		[ "$of" = "$2" ] || continue
 		run "$1" $workload $options </dev/null || continue
@@ -52,7 +51,6 @@ END
 
 # busy GROUP: workloads that check no more than their data
 busy() {
-	# shellcheck disable=SC2086
 	while read -r of options; do
 		[ "$of" != "$1" ] || run module $options </dev/null
 	done <<END
@@ -211,8 +209,8 @@ in_order() {
 	look_at_all
 	test=$1-$2 as_word=$(echo "$1" | tr - _)
 	case $2 in
-	late-nested) groups=nested ;;
-	late-hpt-local) groups=hash ;;
+	late-nested) groups="nested" ;;
+	late-hpt-local) groups="hash" ;;
 	*) groups=$KINDS ;;
 	esac
 	if ! begin_both "$2"; then
