@@ -2,7 +2,7 @@
 # What people type. The module itself is described in Kbuild, the bench lives in scripts/.
 
 .PHONY: help modules replacement clean-modules install deb demo check check-all check-unit check-static check-packaging \
-	check-emulated check-sanitized check-life check-debug check-hostile real-guest soak mutants prove prove-quick clean distclean
+	check-emulated check-sanitized check-huge check-life check-debug check-hostile real-guest soak mutants prove prove-quick clean distclean
 
 help:
 	@echo 'make modules KERNEL_SRC=<kernel headers> [ARCH= CROSS_COMPILE= CC= W=1]'
@@ -22,6 +22,7 @@ help:
 	@echo '                     scenarios on stock kernels in emulated POWER hosts'
 	@echo 'make check-sanitized [SANITIZED_KERNELS=6.12] [SANITIZED_MACHINES=powernv9]'
 	@echo '                     the same under the stale-TLB sanitizer (tests/tlbsan)'
+	@echo 'make check-huge      hosts with pages of 2M and 1G, under the sanitizer (HUGE=full: stock beside it)'
 	@echo 'make check-life      ppc64el machines with the package: upgrades, boots, purge (Debian 12 and 13)'
 	@echo 'make check-debug     a 6.12 with lockdep, KASAN and kmemleak, built once, and every path of the module in it'
 	@echo 'make check-hostile   allocations and hooks that fail, kills, fuzzed hcalls and files, memory pressure (HOSTILE=full)'
@@ -34,7 +35,8 @@ help:
 	@echo 'make clean           remove what was built; make distclean also what was fetched'
 	@echo
 	@echo 'demo and check run as root on Debian 12 or 13, amd64 or ppc64el. Kernels: 6.1, 6.12,'
-	@echo '6.12-64k, 6.12-trixie, 6.12-debug, 7.2, 7.2-64k; machines: powernv9, powernv10. MIRROR=<url> names another Debian'
+	@echo '6.12-64k, 6.12-trixie, 6.12-debug, 7.2, 7.2-64k; machines: powernv9, powernv10, with 2M pages'
+	@echo 'powernv9-huge, powernv10-huge. MIRROR=<url> names another Debian'
 	@echo 'mirror than the one of this machine, APT_DATE_CHECK=yes refuses package lists past their date.'
 
 modules clean-modules: target = $(if $(filter clean-%,$@),clean,modules)
@@ -59,16 +61,19 @@ demo:
 	@scripts/demo
 
 # Of the mutants those that only the sanitizer can see, and those that a boot shows best.
-check: export MUTANTS ?= 1 8 9 14 24 25 26 27 28 29 33
+check: export MUTANTS ?= 1 8 9 14 24 25 26 27 28 29 33 41
 check:
-	@scripts/check unit static packaging emulated sanitized mutants
+	@scripts/check unit static packaging emulated sanitized huge mutants
 
 check-all: export HCALLS = 100000
 check-all: export HOSTILE = full
+check-all: export HUGE = full
+check-all: export HUGE_KERNELS = 6.1 6.12 6.12-64k 7.2
+check-all: export HUGE_MACHINES = powernv9-huge powernv10-huge
 check-all: export SANITIZED_KERNELS = $(or $(KERNELS),6.1 6.12 7.2)
 check-all: export SANITIZED_MACHINES = $(or $(MACHINES),powernv9 powernv10)
 check-all:
-	@scripts/check unit static packaging emulated sanitized mutants life debug hostile real_guest
+	@scripts/check unit static packaging emulated sanitized huge mutants life debug hostile real_guest
 
 check-unit:
 	@scripts/check unit
@@ -84,6 +89,9 @@ check-emulated:
 
 check-sanitized:
 	@scripts/check sanitized
+
+check-huge:
+	@scripts/check huge
 
 mutants:
 	@scripts/check mutants

@@ -101,7 +101,7 @@ enum kht_mutant {
 	KHT_MUT_NO_BROADCAST,		/* 16: somebody in guest, and yet no broadcast */
 	/* Of src/power; 17 to 23 are the simulator's own (tests/sim/guest.h). */
 	KHT_MUT_WRONG_SCOPE = 24,	/* 24: PRS=1 for what the host has unmapped */
-	KHT_MUT_WRONG_PAGE_SIZE,	/* 25: replay with the AP of 2M pages */
+	KHT_MUT_WRONG_PAGE_SIZE,	/* 25: replay with the AP of another page size */
 	KHT_MUT_ONE_SET,		/* 26: a flush of the LPID does one congruence class */
 	KHT_MUT_KEEP_ERAT,		/* 27: a local flush leaves the thread's ERAT */
 	KHT_MUT_WRONG_LPID,		/* 28: a local flush leaves LPIDR as the host has it */
@@ -116,6 +116,7 @@ enum kht_mutant {
 	KHT_MUT_LOCAL_ALWAYS,		/* 35: every hcall's flush is taken for H_LOCAL */
 	KHT_MUT_ONE_VCORE_BLIND,	/* 36: a guest of one vCPU leaves no debt elsewhere */
 	KHT_MUT_LOCAL_UNTRACKED,	/* 37: H_LOCAL is honoured, moves of vCPUs leave nothing */
+	KHT_MUT_WALK_CACHE_ONLY = 41,	/* 41: single pages under a new huge one are left to the kernel */
 };
 
 #ifndef KHT_MUTANT

@@ -62,9 +62,16 @@ bool kht_on_flush_page(u32 lpid, u64 gpa, u64 size)
 }
 
 /*
- * The page walk cache, or everything, of an LPID. In a batch it is done at once, with
- * what the batch has absorbed: the kernel frees page-table pages around it, and
+ * The page walk cache, or everything, of an LPID: always everything. In a batch it is done
+ * at once, with what the batch has absorbed: the kernel frees page-table pages around it, and
  * that should not wait for the end.
+ *
+ * Everything, because the kernel asks for the walk cache alone where more is stale. A fault that
+ * puts a huge page in the place of a table takes that table's entries out one by one
+ * (kvmppc_unmap_free_pte()), and flushes for each of them the page's address in the host instead of
+ * the one in the guest. A running vCPU keeps the single pages, and so it does when the huge page goes:
+ * a tlbie of 2M takes no translation of 4K. The walk cache is flushed first, when the table can be
+ * reached no more, so a flush of the LPID in its stead leaves none of them.
  */
 bool kht_on_flush_full(u32 lpid)
 {
@@ -79,7 +86,12 @@ bool kht_on_flush_full(u32 lpid)
 	}
 	if (left_to_stock(d))
 		return false;
-	return deferred(d, kht_defer_full(d->ledger, kht_threads), 0);
+	if (deferred(d, kht_defer_full(d->ledger, kht_threads), 0))
+		return true;
+	if (kht_mutant(KHT_MUT_WALK_CACHE_ONLY))
+		return false;
+	kht_broadcast_lpid(lpid);
+	return true;
 }
 
 /*

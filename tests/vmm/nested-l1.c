@@ -21,7 +21,7 @@
 #include "nested.h"
 
 #define TABLES_SLOT	2
-#define TABLES_GPA	0x40000000ULL
+#define TABLES_GPA	0x80000000ULL
 #define L2_DATA		0x20000000ULL
 #define L2_DATA_SIZE	0x08000000ULL
 #define FIRST_NUMBER	77
@@ -155,6 +155,12 @@ void l2_map(struct l2 *l2, u64 page, u64 l1_page, u64 bits)
 	set_entry(l2, l2_real(l2, page), DATA_GPA + l1_page * page_size, bits);
 }
 
+void l2_map_2m(struct l2 *l2, u64 page, u64 l1_page)
+{
+	l2->tree->middle[l2_real(l2, page) / LEAF_REACH] =
+		htobe64(VALID | LEAF | (DATA_GPA + l1_page * page_size) | PTE_ALL);
+}
+
 void l2_set_entry(struct l2 *l2, bool on)
 {
 	u64 dw0 = VALID | TREE_52_BITS | gpa(l2->l1, l2->tree->root) | ROOT_BITS;
@@ -194,7 +200,7 @@ static void add_memory(struct l1 *l1)
 		.slot = TABLES_SLOT, .guest_phys_addr = TABLES_GPA, .memory_size = memory_size(),
 	};
 
-	l1->memory = data_alloc(memory_size() / page_size);
+	l1->memory = small_alloc(memory_size() / page_size);
 	region.userspace_addr = (u64)l1->memory;
 	must(ioctl(l1->vm.fd, KVM_SET_USER_MEMORY_REGION, &region), "KVM_SET_USER_MEMORY_REGION for L1's tables");
 }
@@ -427,7 +433,11 @@ u64 l2_load(struct vcpu *vcpu, struct l2 *l2, u64 page)
 
 void l2_map_all(struct l2 *l2)
 {
-	for (u64 i = 0; i < opt.pages; i++)
+	u64 i = 0;
+
+	for (; opt.backing != SMALL && i + unit_pages() <= opt.pages; i += unit_pages())
+		l2_map_2m(l2, i, i);
+	for (; i < opt.pages; i++)
 		l2_map(l2, i, i, PTE_ALL);
 }
 
