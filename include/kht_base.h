@@ -101,7 +101,7 @@ enum kht_mutant {
 	KHT_MUT_NO_BROADCAST,		/* 16: somebody in guest, and yet no broadcast */
 	/* Of src/power; 17 to 23 are the simulator's own (tests/sim/guest.h). */
 	KHT_MUT_WRONG_SCOPE = 24,	/* 24: PRS=1 for what the host has unmapped */
-	KHT_MUT_WRONG_PAGE_SIZE,	/* 25: replay with the AP of 2M pages */
+	KHT_MUT_WRONG_PAGE_SIZE,	/* 25: replay with the AP of another page size */
 	KHT_MUT_ONE_SET,		/* 26: a flush of the LPID does one congruence class */
 	KHT_MUT_KEEP_ERAT,		/* 27: a local flush leaves the thread's ERAT */
 	KHT_MUT_WRONG_LPID,		/* 28: a local flush leaves LPIDR as the host has it */
@@ -121,6 +121,8 @@ enum kht_mutant {
 	KHT_MUT_FAULT_BEFORE_FLUSH,	/* 39: others do not cover what an open batch has taken away */
 	/* Of src/power again. */
 	KHT_MUT_NO_COMBINED,		/* 40: a flush of the LPID leaves PRS=1, and what was combined */
+	/* Of src/guest again. */
+	KHT_MUT_WALK_CACHE_ONLY = 41,	/* 41: single pages under a new huge one are left to the kernel */
 	/* Of what guests may ask for. */
 	KHT_MUT_ENDLESS_RANGE = 50,	/* 50: a range that wraps is left to the kernel's loop */
 	KHT_MUT_RC_ADDED,		/* 51: a fault may add R and C to a shadow entry that is there */

@@ -10,7 +10,7 @@ BUILD=$TOP/build
 SCRIPTS=$TOP/scripts
 KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 KERNELS_KNOWN="6.1 6.12 6.12-64k 6.12-trixie 6.12-debug 6.12-distro 7.2 7.2-64k 7.3 next"
-MACHINES_KNOWN="powernv9 powernv10"
+MACHINES_KNOWN="powernv9 powernv10 powernv9-huge powernv10-huge"
 
 say() { printf '%s\n' "==> $*" >&2; }
 
@@ -59,6 +59,16 @@ check_machine() {
 	*" $1 "*) ;;
 	*) die "MACHINE=$1 is not supported; use one of: $MACHINES_KNOWN." ;;
 	esac
+}
+
+# A machine with pages of 2M and 1G (scripts/boot).
+has_huge_pages() { [ "$1" != "${1%-huge}" ]; }
+
+# The emulated host's memory in MiB: one page of 1G besides.
+memory_of() {
+	local usual=2048
+	! has_huge_pages "$1" || usual=3072
+	echo "${MEMORY:-$usual}"
 }
 
 check_kernel() {

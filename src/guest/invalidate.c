@@ -93,8 +93,8 @@ static bool full_is_debt(struct kht_domain *d)
 }
 
 /*
- * The page walk cache, or everything, of an LPID. In a batch it is done at once, with
- * what the batch has absorbed: the kernel frees page-table pages around it, and
+ * The page walk cache, or everything, of an LPID: always everything. In a batch it is done
+ * at once, with what the batch has absorbed: the kernel frees page-table pages around it, and
  * that should not wait for the end.
  *
  * Either is a flush of the whole LPID here. A fault that puts a large page where a table was asks for the
@@ -115,6 +115,8 @@ bool kht_on_flush_full(u32 lpid)
 	}
 	if (full_is_debt(d))
 		return deferred(d, true, 0);
+	if (kht_mutant(KHT_MUT_WALK_CACHE_ONLY) && !kht_batching(d))
+		return false;
 	kht_absorb_full(d->ledger);
 	kht_batch_cover(d);
 	return true;

@@ -223,7 +223,9 @@ void kht_hash_local_flush_all(void)
 /* AP field of a radix page size (ISA 3.0B Book III figure "AP encodings"). */
 static unsigned long actual_page(unsigned int shift)
 {
-	switch (kht_mutant(KHT_MUT_WRONG_PAGE_SIZE) ? 21 : shift) {
+	if (kht_mutant(KHT_MUT_WRONG_PAGE_SIZE))
+		shift = shift == 21 ? 30 : 21;
+	switch (shift) {
 	case 16:
 		return 5;
 	case 21:

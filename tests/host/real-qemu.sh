@@ -6,6 +6,7 @@ IMAGES=/real-guest
 CGROUP=/sys/fs/cgroup/guests
 TRACEFS=/sys/kernel/tracing
 GUEST_MIB=512
+GUEST_CPUS=2
 qmp_id=0
 # What an emulated POWER9 or POWER10 cannot promise to its guests, and its page size. With pages that small the hash table
 # of a guest that may grow to 2 GiB is what its real mode area of 512 MiB needs.
@@ -25,8 +26,8 @@ start_qemu() {
 	# What the guest's memory costs is charged to the process that touches it first.
 	# shellcheck disable=SC2016 # for the inner shell
 	sh -c 'echo $$ >"$0/cgroup.procs" && exec "$@"' $CGROUP \
-		qemu-system-ppc64 -machine $PSERIES -accel kvm -cpu host -smp 2 -m $GUEST_MIB,slots=1,maxmem=2G -nodefaults -display none \
-		-kernel $IMAGES/vmlinux -initrd $IMAGES/initramfs -append "console=hvc0 quiet panic=-1 sysrq_always_enabled $words" \
+		qemu-system-ppc64 -machine "$PSERIES${PSERIES_MORE:-}" -accel kvm -cpu host -smp $GUEST_CPUS -m $GUEST_MIB,slots=1,maxmem=2G -nodefaults -display none \
+		-kernel $IMAGES/vmlinux -initrd "${INITRAMFS:-$IMAGES/initramfs}" -append "console=hvc0 quiet panic=-1 sysrq_always_enabled $words" \
 		-chardev "pipe,id=console,path=$folder/console" -device spapr-vty,chardev=console \
 		-chardev "pipe,id=qmp,path=$folder/qmp" -mon chardev=qmp,mode=control \
 		-device virtio-balloon-pci -no-reboot "$@" >"$folder/qemu.log" 2>&1 &
@@ -142,13 +143,20 @@ complaints_of() { grep -aE '^(STRESS-BAD|GUEST-BAD)|Oops|Kernel panic|Unable to 
 
 kvm_folder() { echo /sys/kernel/debug/kvm/"$(pid_of "$1")"-*; }
 
-# bind NAME: its vCPUs to CPUs of two cores: no move then makes a vCPU forget its translations.
-bind() {
+# vcpu_threads NAME: the threads of its vCPUs end in $threads
+vcpu_threads() {
 	qmp "$1" query-cpus-fast || return 1
-	cpu=1
-	for thread in $(echo "$ANSWER" | grep -o '"thread-id": [0-9]*' | sed 's/.* //'); do
+	threads=$(echo "$ANSWER" | grep -o '"thread-id": [0-9]*' | sed 's/.* //')
+}
+
+# bind NAME: its vCPUs to CPUs of their own, two of them to both cores: no move then makes a vCPU forget its translations.
+bind() {
+	vcpu_threads "$1" || return 1
+	apart=$((4 / GUEST_CPUS))
+	cpu=$((apart - 1))
+	for thread in $threads; do
 		taskset -p -c $cpu "$thread" >/dev/null || return 1
-		cpu=$((cpu + 2))
+		cpu=$((cpu + apart))
 	done
 }
 

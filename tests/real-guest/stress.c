@@ -12,9 +12,10 @@
  * forgets old translations), and then leaves it alone for long. Whichever
  * thread comes there next verifies it.
  *
- * Of the pages one in four is never written after the start ("still"). Chunks
- * that come from the guest's free memory and go back to it meet what a
- * balloon has taken and given back.
+ * Of the pages one in eight is never written after the start ("still"), and
+ * one in eight ("twin") holds between two bursts what all twins do, so that a
+ * host may merge them. Chunks that come from the guest's free memory and go
+ * back to it meet what a balloon has taken and given back.
  *
  * RATE, in bursts a second and thread, is what lets a migration converge. One
  * burst in LONG_EVERY lasts LONG times as long as the others: until the page
@@ -41,7 +42,8 @@
 #define LONG_EVERY	16
 #define CHUNK_PAGES	256
 #define CHUNK_EVERY	16		/* bursts */
-#define STILL_EVERY	4
+#define KINDS		8		/* of so many pages one is still and one a twin */
+#define TWIN		((uint64_t)1 << 21)	/* their name; pages have smaller ones */
 #define MAX_THREADS	64
 #define MAX_REPORTS	8
 
@@ -82,7 +84,7 @@ static uint64_t random_next(uint64_t *seed)
 	return *seed;
 }
 
-/* Unlike for every page, generation and word, and nothing a host could merge or compress. */
+/* Unlike for every page, generation and word, and nothing a host could merge (but twins) or compress. */
 static uint64_t word_of(uint64_t page, uint64_t gen, unsigned int i)
 {
 	uint64_t x = (page << 40) + (gen << 10) + i + 1;
@@ -115,7 +117,21 @@ static bool verify(const volatile uint64_t *at, uint64_t page, uint64_t gen, con
 
 static bool is_still(unsigned long page)
 {
-	return page % STILL_EVERY == 0;
+	return page % KINDS == 0;
+}
+
+static bool is_twin(unsigned long page)
+{
+	return page % KINDS == KINDS / 2;
+}
+
+static bool verify_page(unsigned long page)
+{
+	const uint64_t *at = pages + page * WORDS;
+
+	if (is_twin(page))
+		return verify(at, TWIN, 0, "twin");
+	return verify(at, page, generation[page], is_still(page) ? "still" : "written");
 }
 
 /*
@@ -138,7 +154,7 @@ static void burst(struct thread *t, uint64_t length)
 	if (atomic_flag_test_and_set_explicit(&busy[page], memory_order_acquire))
 		return;
 	gen = generation[page];
-	verify(at, page, gen, is_still(page) ? "still" : "written");
+	verify_page(page);
 	if (!is_still(page)) {
 		do {
 			fill(at, page, ++gen);
@@ -147,6 +163,10 @@ static void burst(struct thread *t, uint64_t length)
 		} while (lasted < length);
 		if (lasted > INT64_MAX)
 			t->jumps++;
+	}
+	if (is_twin(page)) {
+		verify(at, page, gen, "twin");
+		fill(at, TWIN, 0);
 	}
 	atomic_flag_clear_explicit(&busy[page], memory_order_release);
 	t->bursts++;
@@ -234,7 +254,7 @@ int main(int argc, char **argv)
 	generation = memory(npages * sizeof(*generation));
 	busy = memory(npages * sizeof(*busy));
 	for (unsigned long page = 0; page < npages; page++)
-		fill(pages + page * WORDS, page, 0);
+		fill(pages + page * WORDS, is_twin(page) ? TWIN : page, 0);
 	printf("STRESS-BEGIN pages=%lu threads=%d\n", npages, nthreads);
 
 	for (int i = 0; i < nthreads; i++) {
@@ -249,7 +269,7 @@ int main(int argc, char **argv)
 	for (int i = 0; i < nthreads; i++)
 		pthread_join(threads[i].id, NULL);
 	for (unsigned long page = 0; page < npages; page++)
-		verify(pages + page * WORDS, page, generation[page], is_still(page) ? "still" : "written");
+		verify_page(page);
 	progress(nthreads, "STRESS-END");
 	return bad != 0;
 }

@@ -18,7 +18,7 @@
  */
 #define TLBIEL_MASK	1023
 #define EXIT_MASK	511
-#define LONGEST_RANGE	32
+#define LONGEST_RANGE	32	/* of small pages; else parts of two units */
 
 static struct vm vm;
 static struct pool pool;
@@ -28,6 +28,7 @@ static bool logging;
 static bool *host_changed;	/* by the host since the last harvest: not in the dirty log */
 static u64 *stored_after;	/* the owner has stored to the page again after this pass */
 static u64 zeroed;
+static u64 most_whole;	/* leaves of a unit */
 
 static struct vcpu *owner(u64 page)
 {
@@ -80,38 +81,64 @@ static void advise(u64 first, u64 count, int advice)
 	op_end(&whole);
 }
 
+/* The least that the host can unmap: it splits transparent huge pages, but not those of hugetlbfs. */
+static u64 least(void)
+{
+	return opt.backing == THP ? 1 : unit_pages();
+}
+
+static u64 some_range(u64 *first)
+{
+	u64 count = random_range(&vm, opt.backing == SMALL ? LONGEST_RANGE : 2 * unit_pages(), first);
+	u64 end = (*first + count + least() - 1) / least() * least();
+
+	*first -= *first % least();
+	return end - *first;
+}
+
 /* Shared memory: the translations go, the contents stay. */
 static void unmap_range(void)
 {
-	u64 first, count = random_range(&vm, LONGEST_RANGE, &first);
+	u64 first, count = some_range(&first);
 
 	advise(first, count, MADV_DONTNEED);
 }
 
 static void unmap_pages(void)
 {
-	u64 first, count = random_range(&vm, LONGEST_RANGE, &first);
+	u64 first, count = random_range(&vm, LONGEST_RANGE, &first), end = first + count;
 
-	for (u64 i = 0; i < count; i++)
-		advise(first + i, 1, MADV_DONTNEED);
+	for (first -= first % least(); first < end; first += least())
+		advise(first, least(), MADV_DONTNEED);
 }
 
 static void zero_range(void)
 {
-	u64 first, count = random_range(&vm, LONGEST_RANGE, &first);
+	u64 first, count = some_range(&first);
 
 	advise(first, count, MADV_REMOVE);
 	for (u64 i = 0; i < count; i++)
 		note_zeroed(first + i);
 }
 
-static void swap_page(void)
+static void swap_unit(void)
 {
-	u64 page = random_below(vm.pages);
+	u64 page = random_below(vm.pages), first = page - page % unit_pages();
 
 	pool_expect_untouched(&pool, page);
 	pool_swap(&pool, page, &whole);
-	note_zeroed(page);
+	for (u64 i = 0; i < unit_pages(); i++)
+		note_zeroed(first + i);
+}
+
+/* Transparent huge pages that have been split become whole again, where nothing is in the way. */
+static void collapse_unit(void)
+{
+	u64 page = random_below(vm.pages), first = page - page % unit_pages();
+
+	op_begin(&whole);
+	madvise(vm.data + first * page_size, unit_pages() * page_size, MADV_COLLAPSE);
+	op_end(&whole);
 }
 
 static void move_vcpu(void)
@@ -146,6 +173,8 @@ static void check(void)
 		pass_wait(&vm.vcpus[i], pass[i]);
 		check_pages(&vm.vcpus[i], pass[i]);
 	}
+	if (opt.backing != SMALL && whole_leaves(&vm) > most_whole)
+		most_whole = whole_leaves(&vm);
 }
 
 static void start(void)
@@ -186,7 +215,7 @@ static void pause_all(void)
 static void other_guest(void)
 {
 	struct vm other;
-	void *data = data_alloc(4);
+	void *data = small_alloc(4);
 
 	vm_create(&other, 1, data, 4);
 	guest_fill(&other.vcpus[0], 0, 4, 1, 0, 0);
@@ -206,11 +235,13 @@ static struct operation {
 	{ "unmap_ranges",	unmap_range,	3, 0 },
 	{ "unmap_pages",	unmap_pages,	3, 0 },
 	{ "zero_ranges",	zero_range,	2, 0 },
-	{ "swaps",		swap_page,	4, 0 },
+	{ "swaps",		swap_unit,	4, 0 },
 	{ "moves",		move_vcpu,	6, 0 },
 	{ "checks",		check,		4, 0 },
 	{ "pauses",		pause_all,	1, 0 },
 	{ "other_guests",	other_guest,	1, 0 },
+	/* Last: only transparent huge pages need it. */
+	{ "collapses",		collapse_unit,	2, 0 },
 };
 
 #define NR_OPERATIONS (sizeof(operations) / sizeof(operations[0]))
@@ -235,7 +266,9 @@ void churn(void)
 
 	snprintf(title, sizeof(title), "%llu vcpus", opt.vcpus);
 	opt.variant = title;
-	opt.pages -= opt.pages % opt.vcpus;
+	opt.pages -= opt.pages % (opt.vcpus * unit_pages());
+	if (opt.backing != THP)
+		operations[NR_OPERATIONS - 1].weight = 0;
 	pool_create(&pool, opt.pages);
 	host_changed = calloc(opt.pages, sizeof(*host_changed));
 	stored_after = calloc(opt.pages, sizeof(*stored_after));
@@ -248,6 +281,7 @@ void churn(void)
 	end_on_sigterm();
 	round_begin(&vm, &whole);
 	start();
+	check();
 	for (; now_ns() < end && !asked_to_end; ops++) {
 		struct operation *operation = choose();
 
@@ -258,6 +292,7 @@ void churn(void)
 	round_end(&vm, &whole);
 
 	report_extra("ops", ops);
+	report_extra("most_whole_leaves", most_whole);
 	for (size_t i = 0; i < NR_OPERATIONS; i++)
 		report_extra(operations[i].name, operations[i].done);
 	report(&vm);

@@ -395,6 +395,7 @@ void report(const struct vm *vm)
 		print_figure(count_names[i], most[i]);
 	print_times();
 	print_figure("last_broadcasts", last[C_BROADCASTS]);
+	report_leaves();
 	for (int i = 0; i < nextras; i++)
 		print_figure(extras[i].name, extras[i].value);
 	for (size_t i = 0; i < sizeof(module_counters) / sizeof(module_counters[0]); i++)

@@ -1,5 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* dirty-log: harvest what the guest stored. log-toggle: switch the log on and off. */
+/*
+ * dirty-log: harvest what the guest stored. log-toggle: switch the log on and off; with it on KVM maps single
+ * pages only, and huge ones (--backing) again when it is off.
+ *   faulting  off beside faults that map them again
+ */
+#include <unistd.h>
+
 #include "vmm.h"
 
 static u64 nvcpus(void)
@@ -33,6 +39,7 @@ static void dirty_round(struct vm *vm, struct copy *c, u64 *value)
 
 	*value = refill(vm, *value);
 	runner_start(vm);
+	leaves_split(vm);
 	runner_in_guest(vm);
 
 	round_begin(vm, &r);
@@ -74,6 +81,10 @@ static void toggle_round(struct vm *vm, struct copy *c, u64 *value, bool on)
 
 	*value = refill(vm, *value);
 	runner_start(vm);
+	if (on)
+		leaves_whole(vm);
+	else
+		leaves_split(vm);
 	runner_in_guest(vm);
 
 	round_begin(vm, &r);
@@ -94,6 +105,46 @@ static void toggle_round(struct vm *vm, struct copy *c, u64 *value, bool on)
 	copy_compare(vm, c);
 }
 
+#define FAULTS_NS	300000	/* about what a fault takes here */
+
+/*
+ * The log goes off while a vCPU faults page after page. Between the moment when the slot has no log any more and the
+ * moment when KVM unmaps its pages (it waits for all vCPUs to leave the guest) such a fault maps a huge page over the
+ * single ones that the runner uses.
+ */
+static void faulting_round(struct vm *vm, u64 *value)
+{
+	u64 pages = filler_pages();
+	u64 args[6] = { DATA_GPA, page_size, pages, *value + pages, *value, 1 };
+	struct round r;
+
+	round_begin(vm, &r);
+	op_begin(&r);
+	vm_log(vm, true);
+	op_end(&r);
+	runner_again(vm);
+	vcpu_start(&vm->vcpus[0], SIBLING_CPU, g_fill, args);
+	usleep(random_below(pages * FAULTS_NS / 1000));
+	op_begin(&r);
+	vm_log(vm, false);
+	op_end(&r);
+	runner_again(vm);
+	vcpu_join(&vm->vcpus[0]);
+	round_end(vm, &r);
+	*value += pages;
+	expect_fill(vm, 0, pages, *value, "beside a dirty log that was switched off");
+}
+
+static void toggle_beside_faults(struct vm *vm, u64 value)
+{
+	need_sibling_cpu();
+	runner_start(vm);
+	for (u64 i = 0; i < opt.rounds; i++)
+		faulting_round(vm, &value);
+	runner_stop(vm);
+	report(vm);
+}
+
 void log_toggle(void)
 {
 	struct vm vm;
@@ -103,6 +154,8 @@ void log_toggle(void)
 	vm_create(&vm, nvcpus(), data_alloc(opt.pages), opt.pages);
 	copy_init(&vm, &c);
 	guest_fill(&vm.vcpus[0], 0, filler_pages(), value, 0, 0);
+	if (variant("faulting"))
+		return toggle_beside_faults(&vm, value);
 	for (u64 i = 0; i < opt.rounds; i++)
 		toggle_round(&vm, &c, &value, !(i & 1));
 	report(&vm);

@@ -19,9 +19,11 @@ static const struct workload {
 	u64 pages, rounds;
 } workloads[] = {
 	{ "dirty-log",		dirty_log,	"idle running",			1024,	8 },
-	{ "log-toggle",		log_toggle,	"idle running",			1024,	4 },
+	{ "log-toggle",		log_toggle,	"idle running faulting",	1024,	4 },
 	{ "unmap",		unmap,		"idle running",			1024,	4 },
 	{ "unmap-single",	unmap_single,	"idle running stopped",		1024,	4 },
+	{ "unmap-part",		unmap_part,	"idle running",			1024,	4 },
+	{ "collapse",		collapse,	"idle running",			1024,	4 },
 	{ "ping-pong",		ping_pong,	"idle",				6400,	1 },
 	{ "migrate",		migrate,	"kernel user sibling",		8,	1000 },
 	{ "remap",		remap,		"core sibling host",			16,	200 },
@@ -129,6 +131,16 @@ static bool is_hash(const char *mmu)
 	return !strcmp(mmu, "hash");
 }
 
+static enum backing backing_of(const char *name)
+{
+	static const char *const names[] = { [SMALL] = "small", [THP] = "thp", [HUGE_2M] = "2M", [HUGE_1G] = "1G" };
+
+	for (enum backing b = SMALL; b <= HUGE_1G; b++)
+		if (!strcmp(name, names[b]))
+			return b;
+	die("--backing is small, thp, 2M or 1G, not '%s'.", name);
+}
+
 static void set_option(const char *name, const char *value)
 {
 	if (!strcmp(name, "--variant"))
@@ -137,8 +149,10 @@ static void set_option(const char *name, const char *value)
 		opt.tag = value;
 	else if (!strcmp(name, "--mmu"))
 		opt.hash = is_hash(value);
+	else if (!strcmp(name, "--backing"))
+		opt.backing = backing_of(value);
 	else if (!strcmp(name, "--pages"))
-		opt.pages = number(name, value, 1, 65536);
+		opt.pages = number(name, value, 1, 65536 * 8);
 	else if (!strcmp(name, "--rounds"))
 		opt.rounds = number(name, value, 1, 1000000);
 	else if (!strcmp(name, "--vcpus"))
@@ -148,7 +162,7 @@ static void set_option(const char *name, const char *value)
 	else if (!strcmp(name, "--seed"))
 		opt.seed = number(name, value, 0, ~0ULL);
 	else
-		die("there is no option %s; there are --variant, --mmu, --pages, --rounds, --vcpus, --seconds, --seed and --tag.", name);
+		die("there is no option %s; there are --variant, --mmu, --backing, --pages, --rounds, --vcpus, --seconds, --seed and --tag.", name);
 }
 
 static bool in_list(const char *list, const char *word)
@@ -174,7 +188,7 @@ static const struct workload *find_workload(const char *name)
 
 static void usage(void)
 {
-	fputs("usage: vmm WORKLOAD [--variant V] [--mmu radix|hash] [--pages N] [--rounds N] [--vcpus N] [--seconds N] [--seed N] [--tag stock|module]\n", stderr);
+	fputs("usage: vmm WORKLOAD [--variant V] [--mmu radix|hash] [--backing small|thp|2M|1G] [--pages N] [--rounds N] [--vcpus N] [--seconds N] [--seed N] [--tag stock|module]\n", stderr);
 	for (size_t i = 0; i < NR_WORKLOADS; i++)
 		fprintf(stderr, "  %-14s variants: %s\n", workloads[i].name, workloads[i].variants);
 	exit(EXIT_CANNOT);

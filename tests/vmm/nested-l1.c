@@ -22,7 +22,7 @@
 
 #define LARGE_PAGE	65536
 #define TABLES_SLOT	2
-#define TABLES_GPA	0x40000000ULL
+#define TABLES_GPA	0x80000000ULL
 #define L2_DATA		0x20000000ULL
 #define L2_DATA_SIZE	0x08000000ULL
 #define FIRST_NUMBER	77
@@ -167,6 +167,12 @@ void *l1_tree(const struct l2 *l2)
 	return l2->tree;
 }
 
+void l2_map_2m(struct l2 *l2, u64 page, u64 l1_page)
+{
+	l2->tree->middle[l2_real(l2, page) / LEAF_REACH] =
+		htobe64(VALID | LEAF | (DATA_GPA + l1_page * page_size) | PTE_ALL);
+}
+
 void l2_set_entry(struct l2 *l2, bool on)
 {
 	u64 dw0 = VALID | TREE_52_BITS | gpa(l2->l1, l2->tree->root) | ROOT_BITS;
@@ -203,7 +209,7 @@ static u64 memory_size(void)
 /* mmap() aligns to pages of this kernel only. */
 static void *aligned_data(u64 size)
 {
-	char *all = data_alloc((size + LARGE_PAGE) / page_size);
+	char *all = small_alloc((size + LARGE_PAGE) / page_size);
 	char *p = (char *)(((u64)all + LARGE_PAGE - 1) / LARGE_PAGE * LARGE_PAGE);
 
 	if (p > all)
@@ -454,7 +460,11 @@ u64 l2_load(struct vcpu *vcpu, struct l2 *l2, u64 page)
 
 void l2_map_all(struct l2 *l2)
 {
-	for (u64 i = 0; i < opt.pages; i++)
+	u64 i = 0;
+
+	for (; opt.backing != SMALL && i + unit_pages() <= opt.pages; i += unit_pages())
+		l2_map_2m(l2, i, i);
+	for (; i < opt.pages; i++)
 		l2_map(l2, i, i, PTE_ALL);
 }
 

@@ -75,6 +75,8 @@ static void switch_log_on(void)
 	vm_log(vm, false);
 	l1_mark_returned(&l1);
 	some_passes(second);
+	leaves_whole(vm);
+	leaves_of_shadow(vm, &l1.l2[0]);
 	vm_log(vm, true);
 	l1_mark_returned(&l1);
 	copy_all(vm, &copy);

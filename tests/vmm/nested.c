@@ -206,6 +206,8 @@ static void nested_shared(void)
 	l2_pass_start(second, SIBLING_CPU, &l1.l2[0], half, opt.pages - half, NEVER);
 	some_passes(vcpu);
 	some_passes(second);
+	leaves_whole(vm);
+	leaves_of_shadow(vm, &l1.l2[0]);
 	for (u64 i = 0; i < opt.rounds; i++)
 		exchange_page(&pool, half);
 	pass_stop(vcpu);

@@ -71,6 +71,8 @@ void l2_set_entry(struct l2 *l2, bool on);
 u64 l2_real(const struct l2 *l2, u64 page);
 /* L2's data page @page is L1's data page @l1_page from now on; @bits of PTE_ALL. */
 void l2_map(struct l2 *l2, u64 page, u64 l1_page, u64 bits);
+/* The same for 2M, by one leaf. */
+void l2_map_2m(struct l2 *l2, u64 page, u64 l1_page);
 /* L1's tree */
 u64 l2_pte(struct l2 *l2, u64 address);
 void l2_set_bits(struct l2 *l2, u64 address, u64 bits);
@@ -94,7 +96,7 @@ void l1_round_end(struct l1 *l1, struct round *r);
 u64 l1_last_broadcasts(void);
 void l1_report(struct l1 *l1);
 
-/* L2's pages are L1's, one by one. */
+/* L2's pages are L1's, one by one, or by large leaves of L1's where the host has whole units for them. */
 void l2_map_all(struct l2 *l2);
 /* Each L2 stores to all pages, and the second one finds what the first one stored; returns the value of page 0. */
 u64 l1_both_store(struct l1 *l1, u64 value);
@@ -112,6 +114,8 @@ void nested_faults(void);
 
 /* radix.c: the host's entry for L1 (@number 0) or for one of its L2s; 0: none. */
 u64 radix_entry(const struct vm *vm, u64 number, u64 address);
+/* As leaves_whole() for the shadow. */
+void leaves_of_shadow(const struct vm *vm, const struct l2 *l2);
 bool radix_has(const struct vm *vm, u64 number);
 /* The module's auditor, where it is, finds nothing. L1 has no change of its tables under way. */
 void expect_audited(const char *when);

@@ -59,7 +59,7 @@ u64 random_range(const struct vm *vm, u64 longest, u64 *first)
 
 bool has_runner(void)
 {
-	return variant("running");
+	return variant("running") || variant("faulting");
 }
 
 u64 filler_pages(void)
@@ -111,7 +111,7 @@ static void *allocate(u64 n)
 void copy_init(const struct vm *vm, struct copy *c)
 {
 	c->words = allocate(vm->pages);
-	c->bitmap = allocate((vm->pages + 63) / 64);
+	c->bitmap = allocate((whole_units(vm->pages) + 63) / 64);
 }
 
 void copy_all(const struct vm *vm, struct copy *c)
@@ -168,54 +168,53 @@ void expect_scribble(const void *pages, u64 count)
 	}
 }
 
-static void *map_file(const struct pool *pool, void *at, u64 first, u64 count, int flags)
-{
-	void *p = mmap(at, count * page_size, PROT_READ | PROT_WRITE, MAP_SHARED | flags,
-		       pool->fd, first * page_size);
-
-	if (p == MAP_FAILED)
-		die("pages of a memfd cannot be mapped.");
-	return p;
-}
-
 void pool_create(struct pool *pool, u64 pages)
 {
-	pool->pages = pages;
-	pool->fd = memfd_create("guest", MFD_CLOEXEC);
-	if (pool->fd < 0 || ftruncate(pool->fd, 2 * pages * page_size))
-		die("a memfd of %llu pages cannot be made.", 2 * pages);
-	pool->host = map_file(pool, NULL, 0, 2 * pages, 0);
-	pool->guest = map_file(pool, NULL, 0, pages, 0);
-	pool->second = calloc(pages, sizeof(*pool->second));
-	pool->swapped = calloc(pages, sizeof(*pool->swapped));
+	u64 units = whole_units(pages) / unit_pages();
+
+	pool->pages = whole_units(pages);
+	pool->fd = file_create(2 * pool->pages);
+	pool->host = file_map(pool->fd, NULL, 0, 2 * pool->pages, 0);
+	pool->guest = file_map(pool->fd, NULL, 0, pool->pages, 0);
+	pool->second = calloc(units, sizeof(*pool->second));
+	pool->swapped = calloc(units, sizeof(*pool->swapped));
 	if (!pool->second || !pool->swapped)
 		die("no memory for the pool of pages.");
 }
 
-static volatile u64 *pool_word(const struct pool *pool, u64 page, bool second)
+static void *pool_place(const struct pool *pool, u64 page, bool second)
 {
-	return (volatile u64 *)(pool->host + (second ? pool->pages + page : page) * page_size);
+	return pool->host + (second ? pool->pages + page : page) * page_size;
+}
+
+static void forget(void *pages, u64 count)
+{
+	for (u64 i = 0; i < count; i++) {
+		volatile u64 *words = pages + i * page_size;
+
+		words[0] = words[1] = 0;
+	}
 }
 
 void pool_swap(struct pool *pool, u64 page, struct round *r)
 {
-	bool old = pool->second[page];
-	volatile u64 *fresh = pool_word(pool, page, !old), *stale = pool_word(pool, page, old);
+	u64 unit = page / unit_pages(), first = unit * unit_pages();
+	bool old = pool->second[unit];
 
-	fresh[0] = fresh[1] = 0;
+	forget(pool_place(pool, first, !old), unit_pages());
 	op_begin(r);
-	map_file(pool, pool->guest + page * page_size, (old ? page : pool->pages + page), 1, MAP_FIXED);
-	scribble((void *)stale, 1);
+	file_map(pool->fd, pool->guest + first * page_size, old ? first : pool->pages + first, unit_pages(),
+		 MAP_FIXED);
+	scribble(pool_place(pool, first, old), unit_pages());
 	op_end(r);
-	pool->second[page] = !old;
-	pool->swapped[page] = true;
+	pool->second[unit] = !old;
+	pool->swapped[unit] = true;
 }
 
 void pool_expect_untouched(const struct pool *pool, u64 page)
 {
-	volatile u64 *stale = pool_word(pool, page, !pool->second[page]);
+	u64 unit = page / unit_pages();
 
-	if (!pool->swapped[page])
-		return;
-	expect_scribble((void *)stale, 1);
+	if (pool->swapped[unit])
+		expect_scribble(pool_place(pool, page, !pool->second[unit]), 1);
 }

@@ -26,14 +26,21 @@ static bool find_in_radix(FILE *f, u64 number, u64 address, u64 *found)
 	return seen;
 }
 
-static bool read_radix(const struct vm *vm, u64 number, u64 address, u64 *found)
+static FILE *open_radix(const struct vm *vm)
 {
 	int fd = openat(vm->debugfs, "radix", O_RDONLY | O_CLOEXEC);
 	FILE *f = fd < 0 ? NULL : fdopen(fd, "r");
-	bool seen;
 
 	if (!f)
 		die("the VM's debugfs file radix cannot be read: %s.", strerror(errno));
+	return f;
+}
+
+static bool read_radix(const struct vm *vm, u64 number, u64 address, u64 *found)
+{
+	FILE *f = open_radix(vm);
+	bool seen;
+
 	seen = find_in_radix(f, number, address, found);
 	fclose(f);
 	return seen;
@@ -52,6 +59,70 @@ bool radix_has(const struct vm *vm, u64 number)
 	u64 found;
 
 	return read_radix(vm, number, 0, &found);
+}
+
+/* Those of @shift in the section of @number, from @first on, as many as the data may have. */
+static u64 count_leaves(const struct vm *vm, u64 number, u64 first, unsigned int shift)
+{
+	u64 section = 0, at, value, n = 0, end = first + whole_units(vm->pages) * page_size;
+	FILE *f = open_radix(vm);
+	unsigned int size;
+	char line[128];
+
+	while (fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "Nested LPID %llu:", &section) == 1 || section != number)
+			continue;
+		if (sscanf(line, " %llx: %llx %u", &at, &value, &size) == 3)
+			n += at >= first && at < end && size == shift;
+	}
+	fclose(f);
+	return n;
+}
+
+#define UNSEEN (~0ULL)
+
+static u64 fewest_whole = UNSEEN, fewest_split = UNSEEN, fewest_shadow = UNSEEN;
+
+static void note(u64 *fewest, u64 n)
+{
+	if (n < *fewest)
+		*fewest = n;
+}
+
+u64 whole_leaves(const struct vm *vm)
+{
+	return count_leaves(vm, 0, DATA_GPA, unit_shift());
+}
+
+void leaves_whole(const struct vm *vm)
+{
+	if (opt.backing != SMALL)
+		note(&fewest_whole, whole_leaves(vm));
+}
+
+void leaves_split(const struct vm *vm)
+{
+	if (opt.backing != SMALL)
+		note(&fewest_split, count_leaves(vm, 0, DATA_GPA, __builtin_ctzll(page_size)));
+}
+
+void leaves_of_shadow(const struct vm *vm, const struct l2 *l2)
+{
+	if (opt.backing != SMALL)
+		note(&fewest_shadow, count_leaves(vm, l2->number, l2_real(l2, 0), unit_shift()));
+}
+
+static void report_seen(const char *name, u64 fewest)
+{
+	if (fewest != UNSEEN)
+		report_extra(name, fewest);
+}
+
+void report_leaves(void)
+{
+	report_seen("whole_leaves", fewest_whole);
+	report_seen("split_leaves", fewest_split);
+	report_seen("shadow_leaves", fewest_shadow);
 }
 
 #define AUDIT	"/sys/kernel/debug/kvm_hv_tlb/rc_audit"

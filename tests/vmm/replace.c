@@ -140,7 +140,7 @@ static void exchange_copy(void)
 
 	/* The page of the file again, shared until the next store. */
 	op_begin(&r);
-	if (madvise(vm.data, page_size, MADV_DONTNEED))
+	if (madvise(vm.data, unit_pages() * page_size, MADV_DONTNEED))
 		die("madvise refused to discard the copy.");
 	op_end(&r);
 	expect_seen(OF_THE_FILE, "after the copy was discarded");
@@ -153,17 +153,11 @@ static void exchange_copy(void)
 
 static void replace_copy(void)
 {
-	u64 word = OF_THE_FILE;
-	int fd = memfd_create("guest", MFD_CLOEXEC);
-	void *data;
+	int fd = file_create(1);
 
 	opt.pages = 1;
-	if (fd < 0 || ftruncate(fd, page_size) || pwrite(fd, &word, sizeof(word), 0) != sizeof(word))
-		die("a memfd cannot be made.");
-	data = mmap(NULL, page_size, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
-	if (data == MAP_FAILED)
-		die("a memfd cannot be mapped.");
-	vm_create(&vm, 1, data, 1);
+	*(volatile u64 *)file_map(fd, NULL, 0, 1, 0) = OF_THE_FILE;
+	vm_create(&vm, 1, file_map(fd, NULL, 0, 1, MAP_PRIVATE), 1);
 	watch_start(vcpu, other_core(), 0);
 	run_rounds(exchange_copy);
 }

@@ -47,17 +47,6 @@ void vm_setup(void)
 	pin(0);
 }
 
-void *data_alloc(u64 pages)
-{
-	void *p = mmap(NULL, pages * page_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	if (p == MAP_FAILED)
-		die("no memory for %llu pages.", pages);
-	/* A 2M page would be one translation and hide what single pages cost. */
-	madvise(p, pages * page_size, MADV_NOHUGEPAGE);
-	return p;
-}
-
 static void set_slot(struct vm *vm, int slot, u64 gpa, void *memory, u64 size, int flags)
 {
 	struct kvm_userspace_memory_region region = {
@@ -70,7 +59,8 @@ static void set_slot(struct vm *vm, int slot, u64 gpa, void *memory, u64 size, i
 
 void vm_log(struct vm *vm, bool on)
 {
-	set_slot(vm, DATA_SLOT, DATA_GPA, vm->data, vm->pages * page_size, on ? KVM_MEM_LOG_DIRTY_PAGES : 0);
+	set_slot(vm, DATA_SLOT, DATA_GPA, vm->data, whole_units(vm->pages) * page_size,
+		 on ? KVM_MEM_LOG_DIRTY_PAGES : 0);
 }
 
 void vm_remove_data(struct vm *vm)
@@ -186,7 +176,7 @@ void vm_create(struct vm *vm, u64 nvcpus, void *data, u64 pages)
 	vm->pages = pages;
 	vm->nvcpus = nvcpus;
 
-	vm->system = data_alloc(SYSTEM_SIZE / page_size);
+	vm->system = small_alloc(SYSTEM_SIZE / page_size);
 	memset(vm->system, 0, SYSTEM_SIZE);
 	memcpy(vm->system, guest_start, guest_end - guest_start);
 	__builtin___clear_cache(vm->system, vm->system + SYSTEM_SIZE);

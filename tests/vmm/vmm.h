@@ -17,11 +17,15 @@ typedef unsigned long long u64;
 
 enum { EXIT_OK, EXIT_WRONG, EXIT_CANNOT };
 
+/* Pages of the host; transparent huge pages; hugetlbfs. */
+enum backing { SMALL, THP, HUGE_2M, HUGE_1G };
+
 struct options {
 	const char *workload;
 	const char *variant;
 	const char *tag;
 	bool hash;		/* --mmu hash: the guest has a hashed page table */
+	enum backing backing;	/* --backing: what the host has behind the guest's data */
 	u64 pages;
 	u64 rounds;
 	u64 vcpus;
@@ -53,7 +57,7 @@ u64 now_ns(void);
 /* vm.c: a real-mode guest with its programs at 0 and the data at DATA_GPA */
 
 #define SYSTEM_SIZE	0x20000
-#define DATA_GPA	0x10000000ULL
+#define DATA_GPA	0x40000000ULL	/* a page of 1G can be there */
 #define DATA_SLOT	1
 
 struct vm;
@@ -79,7 +83,7 @@ struct vm {
 	u64 lpid;
 	void *system;
 	unsigned char *data;
-	u64 pages;
+	u64 pages;		/* that the guest uses; the slot has whole units */
 	u64 nvcpus;
 	struct vcpu vcpus[MAX_VCPUS];
 };
@@ -91,7 +95,6 @@ void vm_setup(void);
 /* @data: @pages pages of the host, page aligned; kept by the caller */
 void vm_create(struct vm *vm, u64 nvcpus, void *data, u64 pages);
 void vm_destroy(struct vm *vm);
-void *data_alloc(u64 pages);
 void vm_log(struct vm *vm, bool on);
 /* Radix tables of the guest's own: a process table of one 4K page. No vCPU has run yet. */
 void vm_own_tables(struct vm *vm, u64 process_table);
@@ -106,6 +109,18 @@ void pin(int cpu);
 /* The first CPU of another core (or another CPU at all) than CPU 0. */
 int other_core(void);
 bool same_core(int a, int b);
+
+/* backing.c: memory of the host */
+
+void *small_alloc(u64 pages);
+void *data_alloc(u64 pages);
+/* What the host maps and frees at once: so many pages, log2 of their bytes, and pages in whole units. */
+u64 unit_pages(void);
+unsigned int unit_shift(void);
+u64 whole_units(u64 pages);
+/* A memfd, and a mapping of it; @flags are added to MAP_SHARED or, without it, MAP_PRIVATE. */
+int file_create(u64 pages);
+void *file_map(int fd, void *at, u64 first, u64 count, int flags);
 
 extern const char guest_start[], guest_end[];
 extern const char g_fill[], g_pass[], g_watch[], g_hcalls[], g_remap[], g_look[], g_hcall[], g_hcall_list[], g_touch[], g_nested[], g_done[];
@@ -232,24 +247,33 @@ void copy_harvested(const struct vm *vm, struct copy *c);
 bool copy_dirty(const struct copy *c, u64 page);
 void copy_compare(const struct vm *vm, const struct copy *c);
 
+/*
+ * radix.c: how many of the data's leaves in KVM's table are of a unit, now; the fewest of a unit, or of a page, at the
+ * moments when the guest was expected to have all its pages by that kind. Nothing to see where units are pages.
+ */
+u64 whole_leaves(const struct vm *vm);
+void leaves_whole(const struct vm *vm);
+void leaves_split(const struct vm *vm);
+void report_leaves(void);	/* in report() */
+
 /* Mark pages taken from the guest, which must not touch them any more. */
 void scribble(void *pages, u64 count);
 void expect_scribble(const void *pages, u64 count);
 
-/* Guest memory of which the host can exchange single pages and still see the old one. */
+/* Guest memory of which the host can exchange single units and still see the old one. */
 struct pool {
-	int fd;			/* memfd with two places for each page */
+	int fd;			/* memfd with two places for each unit */
 	unsigned char *host;	/* all of it */
 	unsigned char *guest;	/* the data of the guest */
 	u64 pages;
-	bool *second;		/* the guest has the second place of this page */
+	bool *second;		/* the guest has the second place of this unit */
 	bool *swapped;
 };
 
 void pool_create(struct pool *pool, u64 pages);
-/* Give the guest a page of zeros instead and scribble on the old one at once. */
+/* Give the guest a unit of zeros instead of @page's and scribble on the old one at once. */
 void pool_swap(struct pool *pool, u64 page, struct round *r);
-/* Nobody has written to the old page since. */
+/* Nobody has written to the old one since. */
 void pool_expect_untouched(const struct pool *pool, u64 page);
 
 /* missing.c: memory that the kernel has to wait for; one such piece at a time, a page of any kernel */
@@ -284,6 +308,8 @@ void dirty_log(void);
 void log_toggle(void);
 void unmap(void);
 void unmap_single(void);
+void unmap_part(void);
+void collapse(void);
 void ping_pong(void);
 void migrate(void);
 void remap(void);
