@@ -26,13 +26,13 @@ _GLOBAL(kht_instead_of_harvest)
 #endif
 	mflr	r0
 	std	r0,16(r1)
-	std	r2,24(r1)
 	stdu	r1,-32(r1)
+	std	r2,24(r1)	/* the traced function's: a caller in kvm-hv expects it back */
 	address_of r12,kht_shim_harvest
 	mtctr	r12
 	bctrl
-	addi	r1,r1,32
 	ld	r2,24(r1)
+	addi	r1,r1,32
 	ld	r0,16(r1)
 	mtlr	r0
 	blr
