@@ -49,7 +49,7 @@ kprobes_optimization() {
 		echo $optimized >/proc/sys/debug/kprobes-optimization
 		kht_check "kprobes-optimization-$optimized-probes" events_on kprobe_events 'p:kht_beside/@ @+16' 'p:kht_beside/@_ret @+20'
 		events_count
-		module_load hpt_local=1
+		load_all
 		for each in $KINDS; do
 			steady module $each /tmp/new.figures
 			same_figures "kprobes-optimization-$optimized" $each /tmp/new.figures
@@ -67,7 +67,7 @@ held_by() {
 	held_what=$1 held=$2
 	shift 2
 	insmod "$@" || kht_fail "$held_what-holds-$held" "the test's own module does not load"
-	module_load hpt_local=1
+	load_all
 	run none nested --variant shared --pages 4 --rounds 1
 	kht_check "$held_what-of-$held-is-the-reason" said "$(feature_of $held)" "$held"
 	sed "s/^/KHT-LOG beside $held_what of $held: /" "$STATUS"
@@ -109,16 +109,15 @@ without_ftrace() {
 	fi
 	for each in $KINDS; do busy $each; done
 	figures_are_stock "$1-and-rmmod"
-	module_loaded || module_load hpt_local=1
+	module_loaded || load_all
 	module_set enabled 1
 	kht_check "$1-is-the-reason" said invalidations ftrace not-livepatch
 	for each in $KINDS; do busy $each; done
 	figures_are_stock "$1-and-enabled-1"
-	kht_pass "$1"
 }
 
 detach_after_ftrace_bug() {
-	module_load hpt_local=1
+	load_all
 	run module nested --variant shared --pages 4 --rounds 1
 	insmod /kht/ftrace-bug.ko || kht_fail detach-after-ftrace-bug "the test's own module does not load"
 	expect_ftrace_bug detach-after-ftrace-bug
@@ -128,7 +127,7 @@ detach_after_ftrace_bug() {
 
 # It is met while the module's own hooks go.
 detach_is_the_ftrace_bug() {
-	module_load hpt_local=1
+	load_all
 	run module nested --variant shared --pages 4 --rounds 1
 	insmod /kht/ftrace-bug.ko at=radix__flush_all_lpid
 	module_set enabled 0
@@ -139,7 +138,7 @@ detach_is_the_ftrace_bug() {
 ftrace_bug_before_load() {
 	insmod /kht/ftrace-bug.ko
 	expect_ftrace_bug ftrace-bug-before-load
-	module_load hpt_local=1
+	load_all
 	kht_check ftrace-bug-before-load-is-the-reason said invalidations ftrace not-livepatch
 	for each in $KINDS; do busy $each; done
 	module_unload
@@ -171,7 +170,7 @@ patched_calls() { cat /sys/module/livepatch/parameters/calls; }
 # A livepatch of a function that the module hooks: whoever comes second is refused.
 livepatch_of_ours() {
 	kht_check "livepatch-of-$1-is-applied" patch "$1"
-	module_load hpt_local=1
+	load_all
 	kht_check "livepatch-of-$1-is-the-reason" said "$(feature_of "$1")" "$1"
 	kht_check "livepatch-of-$1-leaves-moves-alone" status_is_readable moves attached
 	before=$(patched_calls)
@@ -194,9 +193,9 @@ livepatch_of_ours() {
 livepatch_of_others() {
 	for order in before-load after-load; do
 		if [ $order = before-load ]; then
-			kht_check "livepatch-of-$1-$order" patch "$1" && module_load hpt_local=1
+			kht_check "livepatch-of-$1-$order" patch "$1" && load_all
 		else
-			module_load hpt_local=1 && kht_check "livepatch-of-$1-$order" patch "$1"
+			load_all && kht_check "livepatch-of-$1-$order" patch "$1"
 		fi
 		before=$(patched_calls)
 		for each in $KINDS; do
