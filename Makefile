@@ -67,7 +67,7 @@ demo:
 	@scripts/demo
 
 # Of the mutants those that only the sanitizer can see, and those that a boot shows best.
-check: export MUTANTS ?= 1 8 9 14 24 25 26 27 28 29 33 40 41
+check: export MUTANTS ?= 1 8 9 14 24 25 26 27 28 29 33 39 40 41
 check:
 	@scripts/check unit static packaging emulated sanitized huge tracers mutants
 
