@@ -14,7 +14,7 @@ in_time() {
 	rm -f /tmp/in-time-rc
 	( "$@" >/tmp/in-time 2>&1; echo $? >/tmp/in-time-rc.new; mv /tmp/in-time-rc.new /tmp/in-time-rc ) &
 	in_time_from=$(seconds)
-	while [ ! -e /tmp/in-time-rc ] && [ $(($(seconds) - in_time_from)) -lt $IN_TIME ]; do sleep 0.2; done
+	while [ ! -e /tmp/in-time-rc ] && [ $(($(seconds) - in_time_from)) -lt "$IN_TIME" ]; do sleep 0.2; done
 	if [ ! -e /tmp/in-time-rc ]; then
 		kht_fail "$in_time_name" "it waits after $IN_TIME s"
 	elif [ "$(cat /tmp/in-time-rc)" = 0 ]; then
