@@ -56,10 +56,15 @@ nested_handover() {
 	expect "nested-$1-handover-forgets-no-order" forgotten_orders -eq 0
 }
 
-# nested_flood TAG: an L1 that makes and drops L2s interrupts no CPU that does not run it. What else interrupts is not steady.
+# nested_flood TAG: an L1 that makes and drops L2s as fast as it can. Stock interrupts another core about once for each;
+# the module adds few rounds a second. One that interrupts every CPU for each L2 adds more than two.
 nested_flood() {
 	nested_case "$1" flood --pages 4 --rounds 100
-	expect "nested-$1-flood-disturbs-no-other-core" interrupts_per_made_x1000 -le 500
+	if [ "$1" = stock ]; then
+		stock_flood=$(figure interrupts_per_made_x1000)
+	elif [ -n "$stock_flood" ]; then
+		expect nested-flood-disturbs-other-cores-as-stock-does interrupts_per_made_x1000 -le $((stock_flood + 1500))
+	fi
 }
 
 nested_stock() {
