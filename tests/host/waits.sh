@@ -42,8 +42,7 @@ blocked_by() {
 	in_time "status-answers-beside-a-blocked-$1" cat "$STATUS"
 	in_time "switching-off-does-not-wait-for-a-blocked-$1" off_beside_status
 	in_time "a-blocked-$1-is-of-a-module-that-is-off" says_that_it_is_off
-	# Who reads a file of the module uses it, and rmmod says so at once.
-	[ "$1" = audit ] || in_time "unloading-does-not-wait-for-a-blocked-$1" module_unload
+	in_time "unloading-does-not-wait-for-a-blocked-$1" module_unload
 	kill -TERM $blocker
 	wait $blocker
 	blocked_rc=$?
@@ -63,5 +62,5 @@ blocked_by() {
 module_is_settled() { ! pgrep rmmod >/dev/null && { ! module_loaded || timeout 1 cat "$STATUS" >/dev/null; }; }
 
 nobody_waits_for_a_vmm() {
-	for blocked_variant in harvest create audit call; do blocked_by $blocked_variant; done
+	for blocked_variant in harvest create call; do blocked_by $blocked_variant; done
 }
