@@ -10,6 +10,8 @@ CHURN_SECONDS=${1:-10}
 . /kht/nested-figures.sh
 . /kht/audits.sh
 . /kht/hash-figures.sh
+. /kht/waits.sh
+. /kht/ranges.sh
 
 stock_kvm_hv
 stock_figures
@@ -36,6 +38,8 @@ cpu_offline
 sanitized || under_churn switching-beside-a-hash-guest-loses-nothing 2 hash_on_and_off hash
 sanitized || under_churn cpu-offline-beside-a-hash-guest-loses-nothing 2 offline_and_online hash
 beside_nested cpu-offline-beside-a-nested-guest-loses-nothing offline_and_online
+sanitized || nobody_waits_for_a_vmm
+sanitized || ranges_are_answered guest nested l2
 kht_check module-unloads module_unload
 figures_are_stock after-unload
 load_unload

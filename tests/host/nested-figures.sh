@@ -41,6 +41,32 @@ nested_moves() {
 	fi
 }
 
+# nested_faults TAG: a fault in flight does not start again for what is harvested or aged meanwhile
+nested_faults() {
+	nested_case "$1" faults --pages 32 --rounds 4
+	for fault in no_l2 l1 l2; do
+		expect "nested-$1-harvest-leaves-faults-alone-$fault" ${fault}_harvest -eq 0
+		[ ! -d /sys/kernel/mm/damon/admin ] || expect "nested-$1-ageing-leaves-faults-alone-$fault" ${fault}_age -eq 0
+	done
+}
+
+# nested_handover TAG: what a vCPU of the L1 has begun is completed where it was, whichever vCPU goes on
+nested_handover() {
+	nested_case "$1" handover --pages 4 --rounds 8
+	expect "nested-$1-handover-forgets-no-order" forgotten_orders -eq 0
+}
+
+# nested_flood TAG: an L1 that makes and drops L2s as fast as it can. Stock interrupts another core about once for each;
+# the module adds few rounds a second. One that interrupts every CPU for each L2 adds more than two.
+nested_flood() {
+	nested_case "$1" flood --pages 4 --rounds 100
+	if [ "$1" = stock ]; then
+		stock_flood=$(figure interrupts_per_made_x1000)
+	elif [ -n "$stock_flood" ]; then
+		expect nested-flood-disturbs-other-cores-as-stock-does interrupts_per_made_x1000 -le $((stock_flood + 1500))
+	fi
+}
+
 nested_stock() {
 	no_other_ageing
 	nested_case stock bits --pages 4
@@ -63,6 +89,9 @@ nested_stock() {
 	nested_case stock move --pages 8 --rounds 200
 	stock_nested_ipis=$(figure waited_ipis)
 	nested_case stock shared --pages 8 --rounds 50
+	nested_faults stock
+	nested_handover stock
+	nested_flood stock
 	nested_case stock destroy --pages 4 --rounds 30
 	expect nested-stock-reuses-lpids lpids_reused -ge 30
 }
@@ -108,6 +137,9 @@ nested_module() {
 		expect nested-move-waits-no-more-than-stock waited_ipis -le "$stock_nested_ipis"
 	nested_case module shared --pages 8 --rounds 50
 	expect nested-shared-names-no-number-of-l1 wrong_broadcasts -eq 0
+	nested_faults module
+	nested_handover module
+	nested_flood module
 	nested_case module destroy --pages 4 --rounds 30
 	expect nested-module-reuses-lpids lpids_reused -ge 30
 }
