@@ -11,14 +11,13 @@ static char function[64];
 module_param_string(function, function, sizeof(function), 0400);
 MODULE_PARM_DESC(function, "the function to delay the return from");
 
-static unsigned int us = 3000;
-module_param(us, uint, 0400);
-MODULE_PARM_DESC(us, "for how many microseconds");
+static unsigned int ms = 30;
+module_param(ms, uint, 0400);
+MODULE_PARM_DESC(ms, "for how many milliseconds");
 
 static int returns(struct kretprobe_instance *ri, struct pt_regs *regs)
 {
-	mdelay(us / 1000);
-	udelay(us % 1000);
+	mdelay(ms);
 	return 0;
 }
 
