@@ -1,45 +1,51 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Whoever returns from one function goes on a little later, as a task does that is preempted there.
+ * Whoever calls one function goes on a little later, as a task does that is preempted there. Not a probe: on a
+ * preemptible kernel one at a function's entry is a danger of its own (doc/known-problems.md).
  */
 #include <linux/delay.h>
-#include <linux/kprobes.h>
+#include <linux/ftrace.h>
 #include <linux/module.h>
 #include <linux/string.h>
 
 static char function[64];
 module_param_string(function, function, sizeof(function), 0400);
-MODULE_PARM_DESC(function, "the function to delay the return from");
+MODULE_PARM_DESC(function, "the function whose callers are delayed");
 
-static unsigned int us = 3000;
-module_param(us, uint, 0400);
-MODULE_PARM_DESC(us, "for how many microseconds");
+static unsigned int ms = 30;
+module_param(ms, uint, 0400);
+MODULE_PARM_DESC(ms, "for how many milliseconds");
 
-static int returns(struct kretprobe_instance *ri, struct pt_regs *regs)
+static void notrace delay(unsigned long ip, unsigned long parent_ip, struct ftrace_ops *ops,
+			  struct ftrace_regs *regs)
 {
-	mdelay(us / 1000);
-	udelay(us % 1000);
-	return 0;
+	mdelay(ms);
 }
 
-static struct kretprobe probe = {
-	.handler = returns,
-	.kp.symbol_name = function,
+static struct ftrace_ops ops = {
+	.func = delay,
 };
 
 static int __init delay_init(void)
 {
-	return register_kretprobe(&probe);
+	int rc = ftrace_set_filter(&ops, (unsigned char *)function, strlen(function), 1);
+
+	if (!rc)
+		rc = register_ftrace_function(&ops);
+	if (rc)
+		ftrace_free_filter(&ops);
+	return rc;
 }
 
 static void __exit delay_exit(void)
 {
-	unregister_kretprobe(&probe);
+	unregister_ftrace_function(&ops);
+	ftrace_free_filter(&ops);
 }
 
 module_init(delay_init);
 module_exit(delay_exit);
 
-MODULE_DESCRIPTION("Delays the return from a function");
+MODULE_DESCRIPTION("Delays the callers of a function");
 MODULE_AUTHOR("kvm-hv-tlb authors");
 MODULE_LICENSE("GPL");

@@ -62,18 +62,18 @@ replays_traced() {
 	traced kht/replay 0 "$@"
 }
 
-# delayed_flush COMMAND...: between the walk that takes a slot's pages away and what its caller does next there is time
-# for faults (tests/host-modules/delay.c). The kernel has flushed by then; a batch has not ended.
-delayed_flush() {
+# late_ends COMMAND...: each batch ends late (tests/host-modules/delay.c), and there is time for faults between the walk that
+# takes pages away and the flush.
+late_ends() {
 	if [ ! -e /kht/delay.ko ]; then
-		kht_skip delayed-flush "there is no delay.ko here; see scripts/build-host-modules"
+		kht_skip late-ends "there is no delay.ko here; see scripts/build-host-modules"
 		return 1
 	fi
-	kht_check delays-slot-flushes insmod /kht/delay.ko function=kvmppc_radix_flush_memslot
+	kht_check delays-ends-of-batches insmod /kht/delay.ko function=kht_batch_end || return
 	"$@"
-	delayed_rc=$?
+	late_rc=$?
 	rmmod delay
-	return $delayed_rc
+	return $late_rc
 }
 
 # huge TAG BACKING WORKLOAD VARIANT [OPTIONS]: run it and see that the guest had its pages by huge leaves, $whole of them
@@ -123,8 +123,8 @@ huge_module_of() {
 	few_and_tables
 	run module log-toggle --variant faulting --backing "$1" --pages "$UNIT_PAGES" --rounds 6 &&
 		kht_pass "$1-log-toggle-faulting-loses-nothing"
-	delayed_flush run module log-toggle --variant running --backing "$1" --pages "$UNIT_PAGES" --rounds 4 &&
-		kht_pass "$1-log-toggle-with-a-delayed-flush-loses-nothing"
+	late_ends run module log-toggle --variant running --backing "$1" --pages "$UNIT_PAGES" --rounds 4 &&
+		kht_pass "$1-log-toggle-that-ends-late-loses-nothing"
 	huge module "$1" unmap idle --rounds 2
 	nothing
 	flushed_once

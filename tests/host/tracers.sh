@@ -120,7 +120,7 @@ look_at_all() {
 all_were_called() {
 	cat /tmp/calls.* | awk '{ n[$1] += $2 } END { for (name in n) if (!n[name]) print name }' |
 		grep -v -x -e kvmppc_clear_ref_hpte -e radix__flush_pwc_lpid >/tmp/never || return 0
-	echo $(cat /tmp/never)
+	xargs </tmp/never
 	return 1
 }
 
