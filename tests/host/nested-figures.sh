@@ -67,6 +67,13 @@ nested_flood() {
 	fi
 }
 
+# nested_others TAG: what others have to do with it
+nested_others() {
+	nested_faults "$1"
+	nested_handover "$1"
+	nested_flood "$1"
+}
+
 nested_stock() {
 	no_other_ageing
 	nested_case stock bits --pages 4
@@ -88,9 +95,6 @@ nested_stock() {
 	nested_case stock move --pages 8 --rounds 200
 	stock_nested_ipis=$(figure waited_ipis)
 	nested_case stock shared --pages 8 --rounds 50
-	nested_faults stock
-	nested_handover stock
-	nested_flood stock
 	nested_case stock destroy --pages 4 --rounds 30
 	expect nested-stock-reuses-lpids lpids_reused -ge 30
 }
@@ -134,9 +138,6 @@ nested_module() {
 		expect nested-move-waits-no-more-than-stock waited_ipis -le "$stock_nested_ipis"
 	nested_case module shared --pages 8 --rounds 50
 	expect nested-shared-names-no-number-of-l1 wrong_broadcasts -eq 0
-	nested_faults module
-	nested_handover module
-	nested_flood module
 	nested_case module destroy --pages 4 --rounds 30
 	expect nested-module-reuses-lpids lpids_reused -ge 30
 }

@@ -11,10 +11,14 @@ tag=$1
 for part in "$@"; do "nested_$part" "$tag"; done
 [ $# -eq 0 ] || kht_end
 
-[ "$tag" = module ] || nested_stock
+if [ "$tag" != module ]; then
+	nested_stock
+	nested_others stock
+fi
 if [ "$tag" != stock ]; then
 	module_loaded || kht_check module-loads module_load || kht_end
 	nested_module
+	nested_others module
 	kht_check module-unloads module_unload
 fi
 kht_end
