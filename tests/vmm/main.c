@@ -37,6 +37,7 @@ static const struct workload {
 	{ "nested",		nested,		"bits dirty-log running refault age invalidate faults move handover shared destroy flood",	256,	8 },
 	{ "range",		ranges,	"guest nested l2",			4,	1 },
 	{ "blocked",		blocked,	"harvest call create",			64,	1 },
+	{ "registers",		registers,	"run control",			1,	40 },
 	{ "fuzz",		fuzz,		"all",				1,	1 },
 	{ "files",		files,		"many few",			16,	1 },
 	{ "pressure",		pressure,	"vcpus",			512,	1 },
