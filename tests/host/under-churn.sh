@@ -112,7 +112,7 @@ killed_guest() {
 
 # beside_a_guest COMMAND: COMMAND while vCPUs of one guest run; $JSON is its record
 beside_a_guest() {
-	vmm dirty-log --variant running --rounds 120 --tag both >/tmp/beside.out 2>&1 &
+	vmm dirty-log --variant running --rounds 60 --tag both >/tmp/beside.out 2>&1 &
 	beside=$!
 	wait_for_guest
 	sleep 1
