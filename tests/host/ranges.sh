@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# Ranges that guests have invalidated (tests/vmm/range.c); sourced by range.sh, check.sh and hunt.sh.
+# Ranges that guests have invalidated (tests/vmm/range.c); sourced by range.sh and check.sh.
 
 # range_case TAG VARIANT: its record in $JSON. With a call that is not answered its process never ends, so it is not waited for.
 range_case() {

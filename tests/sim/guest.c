@@ -277,12 +277,14 @@ void cpu_prepares(unsigned int cpu)
 	unsigned int i;
 
 	for (i = 0; i < LPIDS && mutant(SIM_MUT_ARRIVES_EARLY); i++) {
-		if (!table[i])
+		struct domain *d = table[i];	/* which may leave the table meanwhile */
+
+		if (!d)
 			continue;
-		kht_record(table[i]->ledger, NULL);
-		kht_lock(table[i]->ledger);
-		kht_leave_core(table[i]->ledger, core_of(cpu));
-		kht_unlock(table[i]->ledger);
+		kht_record(d->ledger, NULL);
+		kht_lock(d->ledger);
+		kht_leave_core(d->ledger, core_of(cpu));
+		kht_unlock(d->ledger);
 	}
 }
 
@@ -302,12 +304,22 @@ void cpu_arrives(void *unused)
 
 /* Entry, exit, quadrant accesses */
 
+/* A thread may be slow between what it has learned and what it does then. */
+static void excuse(struct domain *d, unsigned int cpu)
+{
+	unsigned int n = chance(4) ? 0 : chance(300);
+
+	while (n--)
+		yield();
+	events.hash_excused++;
+	kht_excuse(d->ledger, cpu);
+}
+
 static void settle(struct domain *d, const struct guest *g, unsigned int cpu)
 {
 	d->ledger->hash = g->hash;
 	if (g->hash && !hash_owing) {
-		events.hash_excused++;
-		kht_excuse(d->ledger, cpu);
+		excuse(d, cpu);
 		return;
 	}
 	kht_settle(d->ledger, &threads[cpu], cpu, core_of(cpu));
