@@ -1,6 +1,9 @@
 # shellcheck shell=sh disable=SC2034,SC2086
 # Tests of scenario tracers that are no tracer in an order; sourced, never run.
 
+# Workloads that do with a feature off; the others wait for the module to take an L2 on.
+STOCK_KINDS="radix mmio hash"
+
 # said FEATURE WORD...: status says that FEATURE is off, in a reason with every WORD and without those after "not"
 said() {
 	said_feature=$1

@@ -18,8 +18,6 @@ ORDERS="before-load after-load late-nested late-hpt-local late-enabled"
 
 # Workloads come in these groups.
 KINDS="radix mmio nested hash"
-# Those that do with a feature off; the others wait for the module to take an L2 on.
-STOCK_KINDS="radix mmio hash"
 
 # The figures that are the same in every run of a group's steady workloads. In that of mmio a vCPU runs; an L1 first
 # tries until the module has taken its guest on. The batches of a hash guest are not: there is one more now and then.
