@@ -33,6 +33,29 @@ feature_of() {
 	esac
 }
 
+# The workloads meet every hook.
+every_hooked_function_is_called() {
+	look_at_all
+	load_all
+	function_on
+	for each in $KINDS; do
+		echo >$T/trace
+		busy $each
+		function_counts >/tmp/calls.busy.$each
+	done
+	function_off
+	module_unload
+	kht_check all-hooked-functions-are-called all_were_called
+}
+
+# Nobody ages a hash guest's pages here, and there are no huge pages.
+all_were_called() {
+	cat /tmp/calls.* | awk '{ n[$1] += $2 } END { for (name in n) if (!n[name]) print name }' |
+		grep -v -x -e kvmppc_clear_ref_hpte -e radix__flush_pwc_lpid >/tmp/never || return 0
+	xargs </tmp/never
+	return 1
+}
+
 ftrace_enabled() {
 	module_load
 	kht_check ftrace-cannot-be-disabled-while-hooks-are-in eval '! echo 0 >/proc/sys/kernel/ftrace_enabled 2>/dev/null'
