@@ -358,12 +358,17 @@ static void say_who_is_busy(const struct hook_set *set, char why[KHT_WHY])
 		 i < set->n ? set->hooks[i].name : "one of the functions");
 }
 
+static void say_ftrace_is_dead(char why[KHT_WHY])
+{
+	snprintf(why, KHT_WHY, "ftrace has switched itself off after a fault, see the kernel's log");
+}
+
 static void say_why(const struct hook_set *set, int rc, char why[KHT_WHY])
 {
 	if (rc == -EBUSY)
 		say_who_is_busy(set, why);
 	else if (rc == -ENODEV)
-		snprintf(why, KHT_WHY, "ftrace has switched itself off after a fault, see the kernel's log");
+		say_ftrace_is_dead(why);
 	else
 		snprintf(why, KHT_WHY, "ftrace refuses its functions (error %d)", rc);
 }
@@ -382,6 +387,10 @@ static int choose_functions(struct hook_set *set, struct ftrace_ops *ops, char w
 			return -ENOENT;
 		}
 		rc = add_function(ops, h);
+		if (rc == -ENODEV) {
+			say_ftrace_is_dead(why);
+			return rc;
+		}
 		if (rc) {
 			snprintf(why, KHT_WHY, "%s() cannot be traced (error %d)", h->name, rc);
 			return rc;

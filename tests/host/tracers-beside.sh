@@ -1,6 +1,9 @@
 # shellcheck shell=sh disable=SC2034,SC2086
 # Tests of scenario tracers that are no tracer in an order; sourced, never run.
 
+# Workloads that do with a feature off; the others wait for the module to take an L2 on.
+STOCK_KINDS="radix mmio hash"
+
 # said FEATURE WORD...: status says that FEATURE is off, in a reason with every WORD and without those after "not"
 said() {
 	said_feature=$1
@@ -28,6 +31,29 @@ feature_of() {
 	kvmppc_* | mmu_*) echo "hash guests" ;;
 	*) echo invalidations ;;
 	esac
+}
+
+# The workloads meet every hook.
+every_hooked_function_is_called() {
+	look_at_all
+	load_all
+	function_on
+	for each in $KINDS; do
+		echo >$T/trace
+		busy $each
+		function_counts >/tmp/calls.busy.$each
+	done
+	function_off
+	module_unload
+	kht_check all-hooked-functions-are-called all_were_called
+}
+
+# Nobody ages a hash guest's pages here, and there are no huge pages.
+all_were_called() {
+	cat /tmp/calls.* | awk '{ n[$1] += $2 } END { for (name in n) if (!n[name]) print name }' |
+		grep -v -x -e kvmppc_clear_ref_hpte -e radix__flush_pwc_lpid >/tmp/never || return 0
+	xargs </tmp/never
+	return 1
 }
 
 ftrace_enabled() {
@@ -88,7 +114,7 @@ holders_are_named() {
 	done
 }
 
-# kill_ftrace HOW: as the kernel does when it meets an instruction in a traced function that it did not write
+# expect_ftrace_bug TEST: the kernel has met an instruction in a traced function that it did not write, and says so
 expect_ftrace_bug() {
 	if dmesg | sed "1,/kht: $1 begins/d" | grep -q 'WARNING.*ftrace_bug'; then
 		kht_pass "$1-has-a-bug-of-ftrace"
@@ -113,12 +139,12 @@ without_ftrace() {
 		kht_log "$1: $(cat /tmp/refused); $(dmesg | grep kvm_hv_tlb | tail -n 1)"
 		kht_check "$1-the-log-says-why-it-stays" eval 'dmesg | grep kvm_hv_tlb | grep -qi ftrace'
 	fi
-	for each in $KINDS; do busy $each; done
+	for each in $STOCK_KINDS; do busy $each; done
 	figures_are_stock "$1-and-rmmod"
 	module_loaded || load_all
 	module_set enabled 1
 	kht_check "$1-is-the-reason" said invalidations ftrace not-livepatch
-	for each in $KINDS; do busy $each; done
+	for each in $STOCK_KINDS; do busy $each; done
 	figures_are_stock "$1-and-enabled-1"
 }
 
@@ -127,7 +153,7 @@ detach_after_ftrace_bug() {
 	run module nested --variant shared --pages 4 --rounds 1
 	insmod /kht/ftrace-bug.ko || kht_fail detach-after-ftrace-bug "the test's own module does not load"
 	expect_ftrace_bug detach-after-ftrace-bug
-	for each in $KINDS; do busy $each; done
+	for each in $STOCK_KINDS; do busy $each; done
 	without_ftrace detach-after-ftrace-bug
 }
 
@@ -146,7 +172,7 @@ ftrace_bug_before_load() {
 	expect_ftrace_bug ftrace-bug-before-load
 	load_all
 	kht_check ftrace-bug-before-load-is-the-reason said invalidations ftrace not-livepatch
-	for each in $KINDS; do busy $each; done
+	for each in $STOCK_KINDS; do busy $each; done
 	module_unload
 	figures_are_stock after-ftrace-bug-before-load
 }
@@ -180,7 +206,7 @@ livepatch_of_ours() {
 	kht_check "livepatch-of-$1-is-the-reason" said "$(feature_of "$1")" "$1"
 	kht_check "livepatch-of-$1-leaves-moves-alone" is_on attached moves
 	before=$(patched_calls)
-	for each in $KINDS; do busy $each; done
+	for each in $STOCK_KINDS; do busy $each; done
 	kht_check "livepatch-of-$1-is-called" test "$(patched_calls)" -gt "$before"
 	kht_check "livepatch-of-$1-goes" unpatch
 	module_set enabled 0
