@@ -2,8 +2,8 @@
 # What people type. The module itself is described in Kbuild, the bench lives in scripts/.
 
 .PHONY: help modules replacement clean-modules install deb demo check check-all check-unit check-static check-packaging \
-	check-emulated check-sanitized check-huge check-life check-debug check-distro check-next check-hostile real-guest soak \
-	mutants prove prove-quick clean distclean
+	check-emulated check-sanitized check-huge check-tracers check-life check-debug check-distro check-next check-hostile \
+	real-guest soak mutants prove prove-quick clean distclean
 
 help:
 	@echo 'make modules KERNEL_SRC=<kernel headers> [ARCH= CROSS_COMPILE= CC= W=1]'
@@ -24,6 +24,8 @@ help:
 	@echo 'make check-sanitized [SANITIZED_KERNELS=6.12] [SANITIZED_MACHINES=powernv9]'
 	@echo '                     the same under the stale-TLB sanitizer (tests/tlbsan)'
 	@echo 'make check-huge      hosts with pages of 2M and 1G, under the sanitizer (HUGE=full: stock beside it)'
+	@echo 'make check-tracers [TRACED_KERNELS="6.12 7.2"]'
+	@echo '                     every tracer, probe and livepatch beside the module, begun before it and after it'
 	@echo 'make check-life      ppc64el machines with the package: upgrades, boots, purge (Debian 12 and 13)'
 	@echo 'make check-debug     a 6.12 with lockdep, KASAN and kmemleak, built once, and every path of the module in it'
 	@echo 'make check-distro    a 6.12 as Ubuntu and SUSE build theirs (livepatching, preemption, 64K pages), built once, shim and'
@@ -66,8 +68,10 @@ demo:
 
 # Of the mutants those that only the sanitizer can see, and those that a boot shows best.
 check: export MUTANTS ?= 1 8 9 14 24 25 26 27 28 29 33 39 40 41
+# Each kernel, each machine, and both on the one that most have.
+check: export PAIRS ?= $(if $(KERNELS)$(MACHINES),,6.1:powernv9 6.12:powernv9 6.12:powernv10 7.2:powernv10)
 check:
-	@scripts/check unit static packaging emulated sanitized huge mutants
+	@scripts/check unit static packaging emulated sanitized huge tracers mutants
 
 check-all: export HCALLS = 100000
 check-all: export HOSTILE = full
@@ -78,8 +82,9 @@ check-all: export SANITIZED_MACHINES = $(or $(MACHINES),powernv9 powernv10)
 check-all: export HUGE = full
 check-all: export HUGE_KERNELS = 6.1 6.12 6.12-64k 7.2
 check-all: export HUGE_MACHINES = powernv9-huge powernv10-huge
+check-all: export TRACERS = full
 check-all:
-	@scripts/check unit static packaging emulated sanitized huge mutants life debug distro hostile real_guest
+	@scripts/check unit static packaging emulated sanitized huge tracers mutants life debug distro hostile real_guest
 
 check-unit:
 	@scripts/check unit
@@ -98,6 +103,10 @@ check-sanitized:
 
 check-huge:
 	@scripts/check huge
+
+check-tracers: export TRACERS = full
+check-tracers:
+	@scripts/check tracers
 
 mutants:
 	@scripts/check mutants

@@ -1,10 +1,11 @@
 # shellcheck shell=sh disable=SC1091
 # hunt.sh [stock]: short workloads for the sanitizer (tests/tlbsan) that need the module's decisions, so that negative
-# controls show (tests/tlbsan/mutants). Nothing is judged here but the guests' data.
+# controls show (tests/tlbsan/mutants). Judged are the guests' data, and what the sanitizer cannot see.
 . /kht/lib.sh
 . /kht/workloads.sh
 . /kht/under-churn.sh
 . /kht/nested-figures.sh
+. /kht/ranges.sh
 
 # Whether the guest has stopped itself, rather than ended.
 stopped() {
@@ -64,6 +65,9 @@ if [ $tag = module ]; then
 	run module nested --variant running --pages 32 --rounds 2
 	nested_moves
 	detach_in_debt
+	nested_handover module
+	nested_faults module
+	ranges_are_answered guest
 	module_unload
 	load_unload 5
 fi

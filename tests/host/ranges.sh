@@ -6,6 +6,7 @@ range_case() {
 	vmm range --variant "$2" --tag "$1" >/tmp/range 2>&1 &
 	range_vmm=$!
 	while kill -0 $range_vmm 2>/dev/null && ! grep -q KHT-JSON /tmp/range; do sleep 0.2; done
+	# shellcheck disable=SC2034 # figure() reads it
 	JSON=$(grep KHT-JSON /tmp/range)
 	cat /tmp/range
 }

@@ -15,6 +15,12 @@ said() {
 	done
 }
 
+is_on() {
+	for on_feature in "$@"; do
+		grep -qx "$on_feature: on" "$STATUS" || { grep "^$on_feature" "$STATUS"; return 1; }
+	done
+}
+
 feature_of() {
 	case $1 in
 	kvmhv_* | kvmppc_free_*) echo nested ;;
@@ -49,7 +55,7 @@ kprobes_optimization() {
 		echo $optimized >/proc/sys/debug/kprobes-optimization
 		kht_check "kprobes-optimization-$optimized-probes" events_on kprobe_events 'p:kht_beside/@ @+16' 'p:kht_beside/@_ret @+20'
 		events_count
-		module_load hpt_local=1
+		load_all
 		for each in $KINDS; do
 			steady module $each /tmp/new.figures
 			same_figures "kprobes-optimization-$optimized" $each /tmp/new.figures
@@ -67,7 +73,7 @@ held_by() {
 	held_what=$1 held=$2
 	shift 2
 	insmod "$@" || kht_fail "$held_what-holds-$held" "the test's own module does not load"
-	module_load hpt_local=1
+	load_all
 	run none nested --variant shared --pages 4 --rounds 1
 	kht_check "$held_what-of-$held-is-the-reason" said "$(feature_of $held)" "$held"
 	sed "s/^/KHT-LOG beside $held_what of $held: /" "$STATUS"
@@ -109,16 +115,15 @@ without_ftrace() {
 	fi
 	for each in $KINDS; do busy $each; done
 	figures_are_stock "$1-and-rmmod"
-	module_loaded || module_load hpt_local=1
+	module_loaded || load_all
 	module_set enabled 1
 	kht_check "$1-is-the-reason" said invalidations ftrace not-livepatch
 	for each in $KINDS; do busy $each; done
 	figures_are_stock "$1-and-enabled-1"
-	kht_pass "$1"
 }
 
 detach_after_ftrace_bug() {
-	module_load hpt_local=1
+	load_all
 	run module nested --variant shared --pages 4 --rounds 1
 	insmod /kht/ftrace-bug.ko || kht_fail detach-after-ftrace-bug "the test's own module does not load"
 	expect_ftrace_bug detach-after-ftrace-bug
@@ -128,7 +133,7 @@ detach_after_ftrace_bug() {
 
 # It is met while the module's own hooks go.
 detach_is_the_ftrace_bug() {
-	module_load hpt_local=1
+	load_all
 	run module nested --variant shared --pages 4 --rounds 1
 	insmod /kht/ftrace-bug.ko at=radix__flush_all_lpid
 	module_set enabled 0
@@ -139,7 +144,7 @@ detach_is_the_ftrace_bug() {
 ftrace_bug_before_load() {
 	insmod /kht/ftrace-bug.ko
 	expect_ftrace_bug ftrace-bug-before-load
-	module_load hpt_local=1
+	load_all
 	kht_check ftrace-bug-before-load-is-the-reason said invalidations ftrace not-livepatch
 	for each in $KINDS; do busy $each; done
 	module_unload
@@ -171,9 +176,9 @@ patched_calls() { cat /sys/module/livepatch/parameters/calls; }
 # A livepatch of a function that the module hooks: whoever comes second is refused.
 livepatch_of_ours() {
 	kht_check "livepatch-of-$1-is-applied" patch "$1"
-	module_load hpt_local=1
+	load_all
 	kht_check "livepatch-of-$1-is-the-reason" said "$(feature_of "$1")" "$1"
-	kht_check "livepatch-of-$1-leaves-moves-alone" status_is_readable moves attached
+	kht_check "livepatch-of-$1-leaves-moves-alone" is_on attached moves
 	before=$(patched_calls)
 	for each in $KINDS; do busy $each; done
 	kht_check "livepatch-of-$1-is-called" test "$(patched_calls)" -gt "$before"
@@ -181,22 +186,34 @@ livepatch_of_ours() {
 	module_set enabled 0
 	module_set enabled 1
 	kht_check "livepatch-of-$1-is-refused-with-EBUSY" eval "! patch $1 2>/tmp/refused && grep -qi busy /tmp/refused"
-	module_set enabled 0
-	kht_check "livepatch-of-$1-is-applied-with-enabled-0" patch "$1"
+	yield_function $1 0
+	kht_check "livepatch-of-$1-is-applied-after-yielding" patch "$1"
+	yield_function $1 1
+	kht_check "livepatch-of-$1-is-the-reason-again" said "$(feature_of "$1")" "$1"
 	for each in radix hash; do busy $each; done
 	kht_check "livepatch-of-$1-goes-again" unpatch
-	module_set enabled 1
+	yield_function $1 0
+	yield_function $1 1
+	kht_check "livepatch-of-$1-gone-is-all-on" is_on attached invalidations "hash guests" "hash hcalls" moves
 	figures_are_ours "after-a-livepatch-of-$1"
 	module_unload
+}
+
+# yield_function FUNCTION 0|1: give it up, or take it again, by the parameter that doc/support.md names
+yield_function() {
+	case $1 in
+	kvmppc_h_*) module_set hpt_local "$2" ;;
+	*) module_set enabled "$2" ;;
+	esac
 }
 
 # One of a function on the way: both work.
 livepatch_of_others() {
 	for order in before-load after-load; do
 		if [ $order = before-load ]; then
-			kht_check "livepatch-of-$1-$order" patch "$1" && module_load hpt_local=1
+			kht_check "livepatch-of-$1-$order" patch "$1" && load_all
 		else
-			module_load hpt_local=1 && kht_check "livepatch-of-$1-$order" patch "$1"
+			load_all && kht_check "livepatch-of-$1-$order" patch "$1"
 		fi
 		before=$(patched_calls)
 		for each in $KINDS; do

@@ -69,7 +69,12 @@ graph_read() {
 		  depth[task]-- }
 		END { for (i = 1; i <= n; i++) print name[i], entered[name[i]] + 0, returned[name[i]] + 0, 0 }' $T/trace
 }
-graph_counts() { graph_read | grep -v '^!'; }
+# What returned out of order stays in a file.
+graph_counts() {
+	graph_read >/tmp/graph
+	grep '^!' /tmp/graph >/tmp/nesting
+	grep -v '^!' /tmp/graph
+}
 
 graph_all_on() { echo 512 >$T/buffer_size_kb && trace function_graph; }
 graph_all_off() { untrace && echo "$BUFFER" >$T/buffer_size_kb; }

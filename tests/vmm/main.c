@@ -36,7 +36,7 @@ static const struct workload {
 	{ "hpt-diff",		hpt_diff,	"turns",			1,	100000 },
 	{ "nested",		nested,		"bits dirty-log running refault age invalidate faults move handover shared destroy flood",	256,	8 },
 	{ "range",		ranges,	"guest nested l2",			4,	1 },
-	{ "blocked",		blocked,	"harvest call create audit",		64,	1 },
+	{ "blocked",		blocked,	"harvest call create",			64,	1 },
 	{ "fuzz",		fuzz,		"all",				1,	1 },
 	{ "files",		files,		"many few",			16,	1 },
 	{ "pressure",		pressure,	"vcpus",			512,	1 },
