@@ -112,6 +112,10 @@ static void unmap_pages(void)
 		advise(first, least(), MADV_DONTNEED);
 }
 
+/*
+ * The kernel may empty a part of a transparent huge page twice: where it lies, and once more when it has split
+ * the huge page (truncate_inode_partial_folio()). A fault at the rest maps the whole huge page in between.
+ */
 static void zero_range(void)
 {
 	u64 first, count = some_range(&first);
@@ -119,6 +123,8 @@ static void zero_range(void)
 	advise(first, count, MADV_REMOVE);
 	for (u64 i = 0; i < count; i++)
 		note_zeroed(first + i);
+	if (least() < unit_pages())
+		zeroed += count;
 }
 
 static void swap_unit(void)
