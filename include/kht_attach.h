@@ -80,7 +80,7 @@ long kht_shim_harvest(struct kvm *kvm, struct kvm_memory_slot *slot, unsigned lo
 typedef int (*kht_vcpu_create_fn)(struct kvm_vcpu *vcpu);
 kht_vcpu_create_fn kht_before_vcpu_create(struct kvm_vcpu *vcpu);
 
-/* src/attach/instead.S: a member of kvmppc_hv_ops */
+/* src/attach/vcpu_create.S: a member of kvmppc_hv_ops */
 int kht_vcpu_create(struct kvm_vcpu *vcpu);
 
 /* src/attach/ops.c: members of kvmppc_hv_ops, and what is done in the place of functions they call */

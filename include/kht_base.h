@@ -127,6 +127,7 @@ enum kht_mutant {
 	KHT_MUT_ENDLESS_RANGE = 50,	/* 50: a range that wraps is left to the kernel's loop */
 	KHT_MUT_RC_ADDED,		/* 51: a fault may add R and C to a shadow entry that is there */
 	KHT_MUT_ANY_RUNNER,		/* 52: a vCPU's move is taken for that of a nested vCPU another one runs */
+	KHT_MUT_FAULTS_AGAIN,		/* 53: each page harvested or aged makes every fault in flight start again */
 };
 
 #ifndef KHT_MUTANT

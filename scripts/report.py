@@ -5,7 +5,7 @@ Turn the KHT-JSON lines of a demo's console log into report.json and print them 
 import json
 import sys
 
-NOTES = {"hpt": " (module loaded with hpt_local=1, broadcasts counted by the QEMU plugin)"}
+NOTES = {"hpt": " (module loaded with hpt_defer=1 hpt_local=1, broadcasts counted by the QEMU plugin)"}
 FIGURES = ("broadcasts", "local_flushes", "waited_ipis", "exits", "ns")
 PREFIX = "KHT-JSON "
 

@@ -197,8 +197,10 @@ static void follow_hpt_local(void)
 }
 
 /*
- * An entry that has not seen owing yet takes what is recorded for executed. It is over, and its mark set, before
- * anything becomes a debt.
+ * Invariants 1 and 9: an entry that has not seen kht_hash_owing yet takes what is recorded for executed
+ * (kht_excuse()). So it is over before anything becomes a debt. The fences of invariant 4 would not do: the entry
+ * is marked by then, and no longer behind. Partner of the grace period: preemption off, at entry and in quadrant
+ * accesses.
  * litmus: hash-owing
  */
 static void start_hash_debts(void)

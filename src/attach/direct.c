@@ -117,7 +117,8 @@ int kht_direct_hooks(enum kht_hooks which, char why[KHT_WHY])
  */
 void kht_direct_unhook(enum kht_hooks which)
 {
-	bool harvests = table->harvest_radix && sets[which].members == invalidations;
+	bool harvests = sets[which].members == invalidations &&
+			(table->harvest_radix || table->harvest_hash);
 
 	set_members(sets[which].members, sets[which].n, false);
 	synchronize_rcu();

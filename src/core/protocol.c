@@ -292,7 +292,7 @@ bool kht_pay_process(struct kht_ledger *l, unsigned int cpu)
 
 /*
  * Instead of kht_settle(), where nothing that is recorded is a debt: each of these invalidations has been
- * executed on the whole machine.
+ * executed on the whole machine. The caller has preemption off since it learned that (start_hash_debts()).
  */
 void kht_excuse(struct kht_ledger *l, unsigned int cpu)
 {

@@ -6,13 +6,15 @@
  */
 #include "kht_range.h"
 
+#define SIZES	4u
+
 /* The page sizes of H_RPT_INVALIDATE, by their bit (PAPR). */
-static const u32 page_shift[] = { 12, 16, 21, 30 };	/* 4K, 64K, 2M, 1G */
+static const u32 page_shift[SIZES] = { 12, 16, 21, 30 };	/* 4K, 64K, 2M, 1G */
 
 /* Of those the kernel knows, the largest; or 0. */
 static u64 largest_page(u64 sizes)
 {
-	u32 i = sizeof(page_shift) / sizeof(page_shift[0]);
+	u32 i = SIZES;
 
 	while (i--)
 		if (sizes & 1ULL << i)

@@ -302,8 +302,7 @@ static struct kht_domain *publish_nested(const struct adoption *a)
 }
 
 /*
- * True: it has a domain now, which is not live yet. The slot is free again when all of it has been
- * read: kht_adopt()'s acquire.
+ * True: it has a domain now, which is not live yet. The slot is free again when all of it has been read.
  * litmus: adopt-slot, adopt-ask
  */
 static bool take(struct adoption *a)
@@ -318,6 +317,7 @@ static bool take(struct adoption *a)
 	published = a->kvm ? publish(a->kvm, false) : publish_nested(a);
 	mutex_unlock(&domain_mutex);
 	kvm = a->kvm;
+	/* Pairs with kht_adopt()'s acquire. */
 	smp_store_release(&a->asked, false);
 	if (kvm)
 		kvm_put_kvm(kvm);
@@ -404,6 +404,7 @@ void kht_adopt(struct kvm_vcpu *vcpu)
 	a->lpid = nested ? nested->shadow_lpid : vcpu->kvm->arch.lpid;
 	a->l1 = vcpu->kvm->arch.lpid;
 	a->number = nested ? nested->l1_lpid : 0;
+	/* Pairs with take()'s acquire. */
 	smp_store_release(&a->asked, true);
 	schedule_delayed_work(&adopt_work, until_next_round());
 }

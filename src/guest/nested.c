@@ -117,7 +117,9 @@ static void stop_older_faults(struct kvm *kvm)
 {
 	struct kht_domain *l1 = kht_domain_of(kvm);
 
-	if (!kvm->arch.nested_enable || (l1 && l1->stopped_older_faults))
+	if (!kvm->arch.nested_enable)
+		return;
+	if (l1 && l1->stopped_older_faults && !kht_mutant(KHT_MUT_FAULTS_AGAIN))
 		return;
 	kvm->mmu_invalidate_seq++;
 	if (l1)

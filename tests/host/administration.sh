@@ -3,7 +3,7 @@
 
 COUNTERS="tlb_broadcasts tlb_broadcasts_saved tlb_local_flushes tlb_replays tlb_replayed_pages
 	tlb_log_overflows tlb_syncs tlb_settles tlb_moves tlb_moves_synced tlb_ipis_sent tlb_ipis_saved
-	tlb_stock tlb_batches tlb_quadrant tlb_rc_cleared tlb_rc_audited tlb_rc_findings tlb_hpt_local"
+	tlb_stock tlb_batches tlb_quadrant tlb_rc_cleared tlb_rc_audited tlb_rc_findings tlb_hpt_local tlb_endless_ranges"
 
 counters_are_numbers() {
 	# Without a guest the pattern stays as it is and its files are missing.
@@ -25,7 +25,8 @@ status_is_readable() {
 }
 
 status_and_counters() {
-	kht_check status-says-what-is-on status_is_readable attached invalidations moves "hash guests" auditor
+	kht_check status-says-what-is-on status_is_readable attached invalidations moves auditor
+	! grep "^hash guests: on" "$STATUS" || kht_fail hash-guests-wait-for-hpt-defer "status says they are on"
 	! grep "^hash hcalls: on" "$STATUS" || kht_fail hash-hcalls-wait-for-hpt-local "status says they are hooked"
 	! grep "^nested: on" "$STATUS" || kht_fail nested-hooks-wait-for-their-first-guest "status says they are on"
 	kht_check "status-says-the-flavour-is-$(flavour)" grep -x "flavour: $(flavour)" "$STATUS"

@@ -10,10 +10,13 @@ CHURN_SECONDS=${1:-10}
 . /kht/nested-figures.sh
 . /kht/audits.sh
 . /kht/hash-figures.sh
+. /kht/waits.sh
+. /kht/ranges.sh
 
 stock_kvm_hv
 stock_figures
 sanitized || nested_stock
+sanitized || nested_flood stock
 # The sanitizer's model is of radix tables. What stock does with hash guests is looked at on one pair only.
 sanitized || [ "$CHURN_SECONDS" -lt 60 ] || hash_stock
 # From here on, without the module, a replacement kvm-hv must be as stock.
@@ -22,6 +25,7 @@ kht_check module-loads module_load || kht_end
 status_and_counters
 module_figures
 nested_module
+sanitized || nested_others module
 kht_check status-says-nested-is-on status_is_readable nested
 kht_check status-says-nested-calls-are-on status_is_readable "nested calls"
 audits
@@ -36,6 +40,8 @@ cpu_offline
 sanitized || under_churn switching-beside-a-hash-guest-loses-nothing 2 hash_on_and_off hash
 sanitized || under_churn cpu-offline-beside-a-hash-guest-loses-nothing 2 offline_and_online hash
 beside_nested cpu-offline-beside-a-nested-guest-loses-nothing offline_and_online
+sanitized || nobody_waits_for_a_vmm
+sanitized || ranges_are_answered guest nested l2
 kht_check module-unloads module_unload
 figures_are_stock after-unload
 load_unload

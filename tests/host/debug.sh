@@ -42,7 +42,7 @@ nested() {
 }
 
 hash() {
-	[ "$tag" = stock ] || module_set hpt_local 1
+	[ "$tag" = stock ] || { module_set hpt_defer 1 && module_set hpt_local 1; }
 	run "$tag" hash
 	for variant in idle running; do
 		run "$tag" dirty-log --mmu hash --variant $variant --pages 32 --rounds 2

@@ -40,8 +40,8 @@ stock_kvm_hv
 "measure_$guest" stock
 replacement_kvm_hv
 parameters=
-[ "$guest" != hpt ] || parameters=hpt_local=1
-# shellcheck disable=SC2086 # none, or one
+[ "$guest" != hpt ] || parameters="hpt_defer=1 hpt_local=1"
+# shellcheck disable=SC2086 # none, or two
 if module_load $parameters; then
 	"measure_$guest" module
 else

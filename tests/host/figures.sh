@@ -11,7 +11,6 @@ stock_case() {
 
 stock_figures() {
 	stock_case dirty-log idle 12
-	stock_harvest_ns=$(figure least_ns)
 	stock_case dirty-log running 3
 	for workload in log-toggle unmap unmap-single; do
 		stock_case $workload idle 2
@@ -71,7 +70,6 @@ migrate_case() {
 
 module_figures() {
 	idle_case dirty-log 12
-	expect dirty-log-idle-takes-a-quarter-of-the-time least_ns -le $((stock_harvest_ns / 4))
 	running_case dirty-log 3
 	idle_case log-toggle 2
 	running_case log-toggle 2

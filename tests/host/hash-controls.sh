@@ -4,7 +4,7 @@
 . /kht/workloads.sh
 . /kht/hash-figures.sh
 
-kht_check module-loads module_load hpt_local=1 || kht_end
+kht_check module-loads module_load hpt_defer=1 hpt_local=1 || kht_end
 hash_case module hpt-local hostile --rounds 20
 hash_returns module
 kht_end

@@ -1,6 +1,6 @@
 # shellcheck shell=sh disable=SC1091
 # Workloads of hash guests whose tlbie tests/plugin/hash-counts counts with the plugin, as the kernel does not trace
-# them: stock, with the module (hpt_local=1), and removals with a module that leaves them global (hpt_local=0).
+# them: stock, with the module (hpt_defer=1 hpt_local=1), and removals with a module that leaves them global (hpt_local=0).
 . /kht/lib.sh
 . /kht/workloads.sh
 
@@ -24,7 +24,7 @@ run_all() {
 stock_kvm_hv
 run_all stock
 replacement_kvm_hv
-if module_load hpt_local=1; then
+if module_load hpt_defer=1 hpt_local=1; then
 	run_all module
 	module_set hpt_local 0
 	counted global hpt-remove --variant one --pages 2000

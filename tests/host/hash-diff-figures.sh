@@ -54,7 +54,7 @@ hash_diff_ours() {
 	fi
 }
 
-# hash_diff_module HCALLS: after hash_diff_stock with as many, with the module loaded and hpt_local=1
+# hash_diff_module HCALLS: after hash_diff_stock with as many, with the module loaded, hpt_defer=1 and hpt_local=1
 hash_diff_module() {
 	hash_diff_run module --rounds "$1"
 	hash_diff_same hash-hcalls-module-is-like-stock

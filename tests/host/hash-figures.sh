@@ -1,6 +1,6 @@
 # shellcheck shell=sh
 # Hash guests: no store lost, nothing stale, and the module's counters as promised; sourced by hash.sh and check.sh.
-# What stock broadcasts for them the kernel does not trace: tests/plugin/hash-counts has those figures.
+# With hpt_defer=1, if not said otherwise. What stock broadcasts for them the kernel does not trace: tests/plugin/hash-counts has those figures.
 
 HASH_PAGES=256
 HASH_REMOVALS=400
@@ -85,7 +85,20 @@ hash_removals() {
 	expect "hash-remove-$1-$2" "$2" "$3" "$4"
 }
 
+# Unasked, what the host invalidates of hash guests is the kernel's, and nobody settles anything.
+hash_by_default() {
+	kht_check status-says-why-hash-guests-are-off grep -q '^hash guests: off (hpt_defer is 0)' "$STATUS"
+	hash_case module dirty-log idle --pages $HASH_PAGES --rounds 2
+	expect hash-saves-nothing-unasked tlb_broadcasts_saved -eq 0
+	expect hash-flushes-nothing-unasked local_flushes -eq 0
+	expect hash-is-stock-unasked tlb_stock -ge $((2 * HASH_PAGES))
+}
+
+# Leaves hpt_defer=1 behind.
 hash_module() {
+	hash_by_default
+	module_set hpt_defer 1
+	kht_check hash-guests-are-on grep -q '^hash guests: on' "$STATUS"
 	run module hash && kht_pass hash-guest-module-loses-no-store
 	hash_idle dirty-log
 	hash_idle unmap

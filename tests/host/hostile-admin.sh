@@ -21,8 +21,9 @@ in_or_out() {
 	fi
 	pick_of 0 1 7 64 512
 	log_entries=$PICKED
-	pick 2
-	module_load "log_entries=$log_entries" "hpt_local=$PICKED" || kht_fail random-load "insmod failed"
+	pick_of "hpt_defer=1" "hpt_local=1" "hpt_defer=1 hpt_local=1"
+	# shellcheck disable=SC2086 # one or two
+	module_load "log_entries=$log_entries" $PICKED || kht_fail random-load "insmod failed"
 }
 
 # On is what most of the time has to go to.
@@ -33,7 +34,7 @@ on_or_off() {
 
 # One of the other switches; KEEP names those that stay as they are.
 turn() {
-	pick_of defer lazy_move hpt_local rc_sync rc_audit
+	pick_of defer lazy_move hpt_defer hpt_local rc_sync rc_audit
 	turn_name=$PICKED
 	pick_of 0 1 1
 	case " $KEEP " in

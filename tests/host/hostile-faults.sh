@@ -153,7 +153,7 @@ attaching() {
 	done
 	choose kvmppc_h_remove kvmppc_h_bulk_remove kvmppc_h_protect
 	for name in $CHOSEN; do
-		load_without $name hpt_local=1
+		load_without $name "hpt_defer=1 hpt_local=1"
 		off $name "hash hcalls"
 		says "hash guests" on || kht_fail "without-$name-hash-guests-are-ours" "$(grep '^hash guests:' "$STATUS")"
 	done
@@ -207,7 +207,7 @@ held() {
 	hold_each invalidations "" dirty-log --pages 128 --rounds 1
 	expect a-held-function-stays-stock broadcasts -eq $((128 * PER_PAGE))
 	choose kvmppc_invalidate_hpte kvmppc_clear_ref_hpte mmu_partition_table_set_entry
-	hold_each "hash guests" "" churn --vcpus 1 --seconds 1 --pages 16 --mmu hash
+	hold_each "hash guests" hpt_defer=1 churn --vcpus 1 --seconds 1 --pages 16 --mmu hash
 	choose kvmhv_update_nest_rmap_rc_list kvmppc_free_pgtable_radix kvmppc_free_lpid
 	hold_each nested "" nested --variant shared --pages 4 --rounds 10
 	choose kvmhv_do_nested_tlbie do_h_rpt_invalidate_pat kvmppc_mmu_walk_radix_tree

@@ -81,6 +81,7 @@ killed() {
 
 # Every hcall and every TLB instruction, with any operand, from radix and hash guests that nobody trusts.
 fuzzed_calls() {
+	module_set hpt_defer 1
 	module_set hpt_local 1
 	guest witness churn --vcpus 2 --seconds 9999 --pages 64 --seed "$SEED"
 	guest hash-witness churn --vcpus 1 --seconds 9999 --pages 64 --seed "$SEED" --mmu hash
@@ -91,5 +92,6 @@ fuzzed_calls() {
 	guest_ends fuzzed-calls witness
 	guest_ends fuzzed-calls hash-witness
 	module_set hpt_local 0
+	module_set hpt_defer 0
 	figures_are_ours after-fuzzed-calls
 }

@@ -57,7 +57,7 @@ guest_ends() {
 begin() {
 	echo "kht: $1 begins" >/dev/kmsg
 	begun=$(uptime_s)
-	module_loaded || module_load || kht_fail "$1-begins" "the module does not load"
+	module_loaded || module_load hpt_defer=1 || kht_fail "$1-begins" "the module does not load"
 }
 
 # No guest is left behind, and what comes after finds the module as it should be.

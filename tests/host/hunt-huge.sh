@@ -14,4 +14,5 @@ fi
 run $tag unmap-single --variant idle --backing 2M --pages "$MANY_PAGES" --rounds 2
 run $tag ping-pong --backing 2M --pages 100
 run $tag log-toggle --variant faulting --backing 2M --pages "$UNIT_PAGES" --rounds 6
+[ $tag = stock ] || late_ends run module log-toggle --variant running --backing 2M --pages "$UNIT_PAGES" --rounds 4
 kht_end

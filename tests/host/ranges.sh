@@ -1,11 +1,12 @@
 # shellcheck shell=sh
-# Ranges that guests have invalidated (tests/vmm/range.c); sourced by range.sh, check.sh and hunt.sh.
+# Ranges that guests have invalidated (tests/vmm/range.c); sourced by range.sh and check.sh.
 
 # range_case TAG VARIANT: its record in $JSON. With a call that is not answered its process never ends, so it is not waited for.
 range_case() {
 	vmm range --variant "$2" --tag "$1" >/tmp/range 2>&1 &
 	range_vmm=$!
 	while kill -0 $range_vmm 2>/dev/null && ! grep -q KHT-JSON /tmp/range; do sleep 0.2; done
+	# shellcheck disable=SC2034 # figure() reads it
 	JSON=$(grep KHT-JSON /tmp/range)
 	cat /tmp/range
 }

@@ -76,7 +76,7 @@ migrates_without() {
 	[ "$mode" = stock ] || module_unload
 	kht_check "$prefix-migrates-with-stock" migrates b c || return
 	took "migration with the stock kernel, $figures"
-	[ "$mode" = stock ] || module_load
+	[ "$mode" = stock ] || module_load hpt_defer=1
 }
 
 loses_memory() {
@@ -122,12 +122,12 @@ real_guests() {
 		for name in a b c; do
 			[ ! -f /tmp/$name/qemu.pid ] || ! alive $name || kill -9 "$(pid_of $name)"
 		done
-		[ "$mode" != full ] && [ "$mode" != quick ] || module_loaded || module_load
+		[ "$mode" != full ] && [ "$mode" != quick ] || module_loaded || module_load hpt_defer=1
 	done
 }
 
 host_setup
 [ "$mode" != boot ] || real_guests "$@"
-[ "$mode" = stock ] || kht_check module-loads module_load || kht_end
+[ "$mode" = stock ] || kht_check module-loads module_load hpt_defer=1 || kht_end
 real_guests "$@"
 kht_end

@@ -17,7 +17,7 @@ INITRAMFS=/tmp/l1-initramfs
 # What L1 boots from: the guests' own, and what the host has of QEMU.
 make_initramfs() {
 	(cd / && find bin/qemu-system-ppc64 usr/lib lib64 usr/share/qemu real-guest/vmlinux real-guest/initramfs |
-		cpio -o -H newc 2>/dev/null) | cat $IMAGES/initramfs - >$INITRAMFS
+		cpio -o -H newc 2>/dev/null) | cat "$IMAGES/initramfs" - >$INITRAMFS
 }
 
 boots_l2() {

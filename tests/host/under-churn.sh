@@ -40,7 +40,11 @@ switching() {
 	figures_are_ours after-switching-on
 }
 
-hash_on_and_off() { on_and_off && module_set hpt_local 1 && sleep 0.3 && module_set hpt_local 0; }
+# Hash guests owe, or do not, by either parameter. Ends with hpt_defer=1.
+hash_on_and_off() {
+	on_and_off && module_set hpt_local 1 && sleep 0.3 && module_set hpt_defer 0 && sleep 0.3 &&
+		module_set hpt_local 0 && sleep 0.3 && module_set hpt_defer 1
+}
 
 LAST_CPU=/sys/devices/system/cpu/cpu3/online
 
@@ -108,7 +112,7 @@ killed_guest() {
 
 # beside_a_guest COMMAND: COMMAND while vCPUs of one guest run; $JSON is its record
 beside_a_guest() {
-	vmm dirty-log --variant running --rounds 120 --tag both >/tmp/beside.out 2>&1 &
+	vmm dirty-log --variant running --rounds 60 --tag both >/tmp/beside.out 2>&1 &
 	beside=$!
 	wait_for_guest
 	sleep 1

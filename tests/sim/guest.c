@@ -171,16 +171,24 @@ static void pay_process(void *domain)
 static void pay(struct guest *g)
 {
 	struct domain *d = domain_of(g);
-	unsigned int i;
 
 	if (!d || (d->ledger->hash && !hash_owing))
 		return;
 	events.paid += kht_pay_all(d->ledger);
 	if (!mutant(SIM_MUT_DETACH_NO_PROCESS))
 		on_each_cpu(pay_process, d);
+}
+
+/* Also of a guest that owes nothing: the CPU may come back when nobody flushes on its way any more. */
+static void pay_offline(struct guest *g)
+{
+	unsigned int i;
+
+	if (!domain_of(g) || mutant(SIM_MUT_NO_STOCK_BITS))
+		return;
 	for (i = 0; i < nr_cpus; i++) {
 		yield();
-		if (!cpus[i].offline || mutant(SIM_MUT_NO_STOCK_BITS))
+		if (!cpus[i].offline)
 			continue;
 		events.paid_offline++;
 		g->all_sets |= g->hash && !mutant(SIM_MUT_HALF_THE_SETS);
@@ -217,6 +225,7 @@ static void stop_hash_debts(void)
 		kht_start_over(d->ledger);
 		if (!mutant(SIM_MUT_HASH_NOT_PAID))
 			pay(&guests[i]);
+		pay_offline(&guests[i]);
 		d->trusts_local = d->tracks_moves = 0;
 	}
 	mutex_unlock(&domain_mutex);
@@ -245,8 +254,10 @@ void detach(void)
 	apply_hpt();
 	wait_for_ops();
 	mutex_lock(&domain_mutex);
-	for (i = 0; i < GUESTS; i++)
+	for (i = 0; i < GUESTS; i++) {
 		pay(&guests[i]);
+		pay_offline(&guests[i]);
+	}
 	domains_open = false;
 	for (i = 0; i < LPIDS; i++) {
 		yield();
@@ -266,12 +277,14 @@ void cpu_prepares(unsigned int cpu)
 	unsigned int i;
 
 	for (i = 0; i < LPIDS && mutant(SIM_MUT_ARRIVES_EARLY); i++) {
-		if (!table[i])
+		struct domain *d = table[i];	/* which may leave the table meanwhile */
+
+		if (!d)
 			continue;
-		kht_record(table[i]->ledger, NULL);
-		kht_lock(table[i]->ledger);
-		kht_leave_core(table[i]->ledger, core_of(cpu));
-		kht_unlock(table[i]->ledger);
+		kht_record(d->ledger, NULL);
+		kht_lock(d->ledger);
+		kht_leave_core(d->ledger, core_of(cpu));
+		kht_unlock(d->ledger);
 	}
 }
 
@@ -291,12 +304,22 @@ void cpu_arrives(void *unused)
 
 /* Entry, exit, quadrant accesses */
 
+/* A thread may be slow between what it has learned and what it does then. */
+static void excuse(struct domain *d, unsigned int cpu)
+{
+	unsigned int n = chance(4) ? 0 : chance(300);
+
+	while (n--)
+		yield();
+	events.hash_excused++;
+	kht_excuse(d->ledger, cpu);
+}
+
 static void settle(struct domain *d, const struct guest *g, unsigned int cpu)
 {
 	d->ledger->hash = g->hash;
 	if (g->hash && !hash_owing) {
-		events.hash_excused++;
-		kht_excuse(d->ledger, cpu);
+		excuse(d, cpu);
 		return;
 	}
 	kht_settle(d->ledger, &threads[cpu], cpu, core_of(cpu));

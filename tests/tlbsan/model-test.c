@@ -731,6 +731,20 @@ static void a_smaller_page_beside_a_larger_is_one_too(void **state)
 	expect_hazards(1, "two page sizes at once");
 }
 
+/* The larger page would do for the access, but hardware may walk again at any time. */
+static void the_page_in_use_in_another_size_is_one_too(void **state)
+{
+	(void)state;
+	put(map_gpa(BIG, 21, 0xa00000, ALL_RIGHTS), VALID_LEAF | 0xa00000 | ALL_RIGHTS);
+	use(0, big(0x8000));
+	map_gpa(BIG, 21, 0, 0);
+	use(0, big(0x8000));
+	expect_hazards(0, NULL);
+	map_gpa(BIG + 0x8000, 12, 0xa08000, ALL_RIGHTS);
+	use(0, big(0x8000));
+	expect_hazards(1, "two page sizes at once");
+}
+
 static void hash_guests_are_not_modelled(void **state)
 {
 	(void)state;
@@ -793,6 +807,7 @@ int main(void)
 		TEST(two_sizes_at_once_are_a_hazard),
 		TEST(a_flush_between_two_sizes_is_enough),
 		TEST(a_smaller_page_beside_a_larger_is_one_too),
+		TEST(the_page_in_use_in_another_size_is_one_too),
 		TEST(hash_guests_are_not_modelled),
 		TEST(known_until_something_changes),
 	};

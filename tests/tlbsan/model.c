@@ -450,19 +450,18 @@ static bool of_two_sizes(const struct entry *e, const struct walk *w)
 	return e->gpa >> shift == w->process.page >> shift;
 }
 
-static void check_size(struct model *m, struct buffer *b, struct entry *e, unsigned int cpu,
+/* (An ERAT may hold parts of a page.) */
+static bool check_size(struct model *m, struct buffer *b, struct entry *e, unsigned int cpu,
 		       const struct access *a, const struct walk *w)
 {
-	if (e->key.lpid != a->context.lpid || !of_two_sizes(e, w))
-		return;
+	if (is_erat(m, b) || e->key.lpid != a->context.lpid || !of_two_sizes(e, w))
+		return false;
 	report(m, b, e, cpu, a, TWO_SIZES, e->stale);
 	drop(m, e);
+	return true;
 }
 
-/*
- * @w is about to be filled into a TLB. (An ERAT may hold parts of a page.) On a machine with one
- * page size there is nothing to look for.
- */
+/* @w is about to be filled into a TLB. On a machine with one page size there is nothing to look for. */
 static void check_sizes(struct model *m, struct buffer *b, unsigned int cpu, const struct access *a,
 			const struct walk *w)
 {
@@ -520,6 +519,8 @@ static enum held check_held(struct model *m, struct buffer *b, unsigned int cpu,
 	enum held held;
 
 	if (!e)
+		return NOTHING;
+	if (w->partition.valid && check_size(m, b, e, cpu, a, w))
 		return NOTHING;
 	held = check_entry(m, b, e, cpu, a, w);
 	/* With too few rights, or (ERAT) with what the guest has changed, hardware walks again. */

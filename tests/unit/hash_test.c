@@ -574,6 +574,21 @@ static void done_everywhere_leaves_moves(void **state)
 	assert_int_equal(enter(2).process, KHT_FLUSH);
 }
 
+/* Where the kernel has executed what is recorded, a thread owes none of it, and all that is recorded later. */
+static void excused(void **state)
+{
+	(void)state;
+	forget();
+	kht_start_over(ledger);
+	leave_core(2, 0);
+	kht_excuse(ledger, 2);
+	assert_false(kht_must_settle(ledger, 2));
+	assert_nothing_executed();
+	assert_true(reach_only(1, KHT_NOWHERE_ELSE));
+	assert_replays(2, 1, 2);
+	assert_int_equal(enter(4).need, KHT_FLUSH);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -613,6 +628,7 @@ int main(void)
 		HASH_TEST(done_everywhere, "hash-done-everywhere-credits-up-to-its-begin"),
 		HASH_TEST(done_everywhere_covers, "inv7-hash-done-everywhere-covers-up-to-its-begin"),
 		HASH_TEST(done_everywhere_leaves_moves, "hash-done-everywhere-leaves-moves"),
+		HASH_TEST(excused, "inv9-hash-excused-from-what-is-recorded-and-no-more"),
 	};
 
 	return unit_run(tests, COUNT(tests));

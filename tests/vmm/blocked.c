@@ -6,11 +6,10 @@
  *   harvest  the dirty log is copied to that page
  *   call     an L1 invalidates everything of an L2, and its partition table is there
  *   create   a vCPU is made while HPTEs are read from there
- *   audit    the auditor of the module reads an L1's tree there
+ * The auditor is not among them: access_remote_vm() takes no page from a userfaultfd, and does not wait for one.
  */
 #define _GNU_SOURCE
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/kvm.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,7 +20,6 @@
 #include "nested.h"
 
 #define SETTLE_US	1000000
-#define AUDIT		"/sys/kernel/debug/kvm_hv_tlb/rc_audit"
 
 static struct l1 l1;
 static struct vm *const vm = &l1.vm;
@@ -178,36 +176,6 @@ static void blocked_create(void)
 	expect_fill(vm, 0, opt.pages, 1000, "after the vCPU was made");
 }
 
-/* audit */
-
-static void *audit(void *unused)
-{
-	char text[4096];
-	int fd = open(AUDIT, O_RDONLY | O_CLOEXEC);
-
-	(void)unused;
-	if (fd < 0 || read(fd, text, sizeof(text)) < 0)
-		die("%s cannot be read: %s.", AUDIT, strerror(errno));
-	close(fd);
-	return NULL;
-}
-
-static void blocked_audit(void)
-{
-	pthread_t thread;
-
-	create_l1();
-	missing_begin(l1_tree(&l1.l2[0]));
-	round_begin(vm, &r);
-	start(&thread, audit, NULL);
-	missing_wanted();
-	stay_blocked();
-	pthread_join(thread, NULL);
-	round_end(vm, &r);
-	l2_fill(vcpu, &l1.l2[0], 0, opt.pages, 1000, 1, 1);
-	expect_fill(vm, 0, opt.pages, 1000, "after the audit");
-}
-
 void blocked(void)
 {
 	static const struct {
@@ -217,7 +185,6 @@ void blocked(void)
 		{ "harvest", blocked_harvest },
 		{ "call", blocked_call },
 		{ "create", blocked_create },
-		{ "audit", blocked_audit },
 	};
 
 	end_on_sigterm();

@@ -109,14 +109,17 @@ static u64 least(bool has_l2, bool by_l2, void (*meanwhile)(void))
 	return min;
 }
 
-/* How much more exits a fault takes beside a harvest, and beside ageing. */
+/* How many exits more a fault takes beside a harvest, and beside ageing. */
 static void compare(bool has_l2, bool by_l2, const char *harvests, const char *ages)
 {
 	u64 undisturbed = least(has_l2, by_l2, nothing);
+	u64 harvested = least(has_l2, by_l2, harvest), aged;
 
-	report_extra(harvests, least(has_l2, by_l2, harvest) - undisturbed);
-	if (damon_there())
-		report_extra(ages, least(has_l2, by_l2, age) - undisturbed);
+	report_extra(harvests, harvested > undisturbed ? harvested - undisturbed : 0);
+	if (!damon_there())
+		return;
+	aged = least(has_l2, by_l2, age);
+	report_extra(ages, aged > undisturbed ? aged - undisturbed : 0);
 }
 
 void nested_faults(void)

@@ -162,11 +162,6 @@ void *l1_partition_table(const struct l1 *l1)
 	return l1->memory->partition_table;
 }
 
-void *l1_tree(const struct l2 *l2)
-{
-	return l2->tree;
-}
-
 void l2_map_2m(struct l2 *l2, u64 page, u64 l1_page)
 {
 	l2->tree->middle[l2_real(l2, page) / LEAF_REACH] =

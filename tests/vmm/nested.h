@@ -61,9 +61,8 @@ void l1_flush(struct vcpu *vcpu, const struct l2 *l2, u64 ric);
 void l1_flush_all(struct vcpu *vcpu, u64 ric);
 void l1_flush_range(struct vcpu *vcpu, const struct l2 *l2, u64 first, u64 count);
 
-/* What the kernel reads of L1's memory: the partition table in a 64K page of its own, the root of L2's tree. */
+/* What the kernel reads of L1's memory: the partition table in a 64K page of its own. */
 void *l1_partition_table(const struct l1 *l1);
-void *l1_tree(const struct l2 *l2);
 
 /* L1's partition table entry for @l2; without it, the next flush with RIC=2 ends the L2. */
 void l2_set_entry(struct l2 *l2, bool on);

@@ -317,6 +317,7 @@ void replace(void);
 void churn(void);
 void exit_cost(void);
 void cpu_online(void);
+void registers(void);
 void fuzz(void);
 void files(void);
 void pressure(void);
