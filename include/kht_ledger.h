@@ -2,7 +2,7 @@
 /*
  * The ledger: which partition-scope invalidations of a domain (LPID) have been
  * recorded, and how far each hardware thread has caught up. Specified by
- * invariants 1 to 5 of DESIGN.md; see src/core/ledger.c for the argument.
+ * invariants 1 to 5 of doc/design.md; see src/core/ledger.c for the argument.
  *
  * Locking: functions marked [lock] need kht_lock(); none of the others takes it.
  * include/kht_protocol.h has the whole steps an outsider calls.

@@ -4,7 +4,7 @@
  *
  * An invalidation gets a generation. A thread enters the guest only when its
  * own generation, seen[cpu], has reached the domain's, gen. The protocol, with
- * the numbers of DESIGN.md's invariants:
+ * the numbers of doc/design.md's invariants:
  *
  *	invalidating				entering
  *	------------				--------

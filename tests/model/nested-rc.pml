@@ -9,7 +9,7 @@
  * The hardware caches the shadow translation per thread, with the right to store (C=1) in it. A
  * thread never sets R or C in a shadow PTE by itself: it faults, and KVM does it. So a store through
  * an entry with C=1 is seen by nobody, and is lost to a copy of the page made before it unless C was
- * still set in the PTE that the copier looks at next. What is checked (DESIGN.md section 3):
+ * still set in the PTE that the copier looks at next. What is checked (doc/design.md):
  *
  *  ESCAPE	between two harvests: if the page differs from the harvester's copy, C is where the next
  *		harvest looks (h_c, or the dirty_bitmap of what was unmapped).

@@ -479,7 +479,7 @@ static void check_sizes(struct model *m, struct buffer *b, unsigned int cpu, con
 enum held { NOTHING, RIGHT, WRONG };
 
 /*
- * The vCPU has invalidated, on another core, what it left on this one (DESIGN.md,
+ * The vCPU has invalidated, on another core, what it left on this one (doc/design.md,
  * "radix vCPU movement").
  */
 static void check_own_flush(struct model *m, const struct buffer *b, struct entry *e, unsigned int cpu,
