@@ -3,7 +3,7 @@
  * What C cannot do: run in a traced function's place.
  */
 #include <asm/ppc_asm.h>
-#include "address_of.h"
+#include "address_of.S"
 
 /*
  * long kht_instead_of_harvest(kvm, slot, map), where ftrace goes on when kht_on_harvest() says so. It

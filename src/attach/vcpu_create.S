@@ -3,7 +3,7 @@
  * What C cannot do: be gone from the stack while the kernel's function runs.
  */
 #include <asm/ppc_asm.h>
-#include "address_of.h"
+#include "address_of.S"
 
 /*
  * int kht_vcpu_create(vcpu), a member of kvmppc_hv_ops. The kernel's own may wait for as long as a VMM

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* For the assembler files of this folder. */
+/* Included by the assembler files of this folder; on its own it is nothing. */
 
 	/* The TOC pointer may be anybody's here, so addresses are relative to the code. */
 	.macro	address_of reg, symbol
