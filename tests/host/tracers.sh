@@ -70,6 +70,7 @@ nested range --variant guest
 nested range --variant nested
 hash unmap-single --mmu hash --variant running --pages 32 --rounds 1
 hash churn --mmu hash --vcpus 2 --pages 32 --seconds 1
+hash hpt-remove --variant one --pages 100
 END
 }
 
