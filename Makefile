@@ -78,6 +78,7 @@ check-all: export HOSTILE = full
 check-all: export KERNELS ?= 6.1 6.12 7.2 7.3
 check-all: export SANITIZED_KERNELS = $(KERNELS)
 check-all: export CONFIGURATIONS =
+check-all: export CONFIGURED_KERNELS = 6.1 6.12 7.2
 check-all: export SANITIZED_MACHINES = $(or $(MACHINES),powernv9 powernv10)
 check-all: export HUGE = full
 check-all: export HUGE_KERNELS = 6.1 6.12 6.12-64k 7.2
