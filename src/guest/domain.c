@@ -500,7 +500,6 @@ static void dismiss(struct kht_domain *d)
 void kht_domains_close(void)
 {
 	mutex_lock(&domain_mutex);
-	WRITE_ONCE(open, false);
 	while (!list_empty(&domains))
 		dismiss(list_first_entry(&domains, struct kht_domain, node));
 	mutex_unlock(&domain_mutex);
@@ -585,12 +584,14 @@ static void stock_owes(cpumask_t *need_tlb_flush)
  * POWER10 one. So it gets the number for hash guests. Should the guest become a radix guest
  * later, stock's flush of it has some instructions too many.
  *
- * A CPU that goes down between them and this look has paid. One that comes up has flushed
- * everything on its way (kht_cpu_arrives()), for as long as a domain is found. One that comes
- * later sees the bits. The partition scope was broadcast (kht_pay_all()): a tlbie reaches what
- * a sleeping thread keeps. Stock relies on that too for an offline CPU: cleanup_cpu_mmu_context()
- * says that guests' translations are not necessarily flushed when it goes, and
- * start_secondary_resume() runs no tlbiel when it comes back.
+ * The caller holds cpus_read_lock() around both, so that no CPU is on its way up or down. One that
+ * was in between would be online, and so get no bit. Without a domain any more, its callback would
+ * leave what it has of hash guests (kht_cpu_arrives()). One that comes later sees the bits.
+ *
+ * The partition scope was broadcast (kht_pay_all()): a tlbie reaches what a sleeping thread keeps.
+ * Stock relies on that too for an offline CPU: cleanup_cpu_mmu_context() says that guests'
+ * translations are not necessarily flushed when it goes, and start_secondary_resume() runs no
+ * tlbiel when it comes back.
  * litmus: offline-bits
  */
 static void pay_offline(struct kvm *kvm)
@@ -617,11 +618,15 @@ static void pay(struct kht_domain *d)
 	on_each_cpu(pay_process, d, 1);
 }
 
-/* Invariant 8: nothing is owed, in either scope, when the hooks go. */
+/*
+ * Invariant 8: nothing is owed, in either scope, when the hooks go. Nor does a guest come that owes: a domain
+ * made after this would rest on a ledger that nobody pays (5).
+ */
 void kht_domains_pay(void)
 {
 	struct kht_domain *d, *shadow;
 
+	cpus_read_lock();
 	mutex_lock(&domain_mutex);
 	list_for_each_entry(d, &domains, node) {
 		pay(d);
@@ -631,7 +636,9 @@ void kht_domains_pay(void)
 		rcu_read_unlock();
 		pay_offline(d->kvm);
 	}
+	WRITE_ONCE(open, false);
 	mutex_unlock(&domain_mutex);
+	cpus_read_unlock();
 }
 
 /*
@@ -642,6 +649,7 @@ void kht_domains_pay_hash(void)
 {
 	struct kht_domain *d;
 
+	cpus_read_lock();
 	mutex_lock(&domain_mutex);
 	list_for_each_entry(d, &domains, node) {
 		if (!d->ledger->hash)
@@ -653,6 +661,7 @@ void kht_domains_pay_hash(void)
 		WRITE_ONCE(d->tracks_moves, false);
 	}
 	mutex_unlock(&domain_mutex);
+	cpus_read_unlock();
 }
 
 /* One that comes later, or becomes one, begins with a flush of everything on each CPU. */

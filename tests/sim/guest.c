@@ -196,6 +196,19 @@ static void pay_offline(struct guest *g)
 	}
 }
 
+/* cpus_read_lock(): no CPU is on its way up or down. */
+static void hold_cpus(void)
+{
+	if (!mutant(SIM_MUT_CPUS_NOT_HELD))
+		mutex_lock(&hotplug_lock);
+}
+
+static void let_cpus_go(void)
+{
+	if (!mutant(SIM_MUT_CPUS_NOT_HELD))
+		mutex_unlock(&hotplug_lock);
+}
+
 static void wait_for_ops(void)
 {
 	synchronize_rcu();
@@ -216,6 +229,7 @@ static void stop_hash_debts(void)
 
 	hash_deferring = false;
 	wait_for_ops();
+	hold_cpus();
 	mutex_lock(&domain_mutex);
 	for (i = 0; i < GUESTS; i++) {
 		struct domain *d = domain_of(&guests[i]);
@@ -229,6 +243,7 @@ static void stop_hash_debts(void)
 		d->trusts_local = d->tracks_moves = 0;
 	}
 	mutex_unlock(&domain_mutex);
+	let_cpus_go();
 	hash_owing = false;
 }
 
@@ -253,12 +268,16 @@ void detach(void)
 	deferring = false;
 	apply_hpt();
 	wait_for_ops();
+	hold_cpus();
 	mutex_lock(&domain_mutex);
 	for (i = 0; i < GUESTS; i++) {
 		pay(&guests[i]);
 		pay_offline(&guests[i]);
 	}
 	domains_open = false;
+	mutex_unlock(&domain_mutex);
+	let_cpus_go();
+	mutex_lock(&domain_mutex);
 	for (i = 0; i < LPIDS; i++) {
 		yield();
 		table[i] = NULL;
