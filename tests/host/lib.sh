@@ -43,6 +43,20 @@ wait_for_guest() {
 	done
 }
 
+# Of the only guest, but for those of its decrementer, which come by themselves.
+guest_exits() {
+	cat /sys/kernel/debug/kvm/[0-9]*-[0-9]*/sum_exits /sys/kernel/debug/kvm/[0-9]*-[0-9]*/dec_exits 2>/dev/null |
+		awk 'NR == 1 { sum = $1 } NR == 2 { sum -= $1 } END { print sum + 0 }'
+}
+
+# wait_for_exits N: a busy machine takes its time.
+wait_for_exits() {
+	for second in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30; do
+		[ "$(guest_exits)" -lt "$1" ] || return 0
+		sleep 1
+	done
+}
+
 # What status has to say of the flavour, as the bench has built it.
 flavour() { tr ' ' '\n' </proc/cmdline | sed -n 's/^kht\.flavour=//p'; }
 

@@ -115,7 +115,8 @@ beside_a_guest() {
 	vmm dirty-log --variant running --rounds 60 --tag both >/tmp/beside.out 2>&1 &
 	beside=$!
 	wait_for_guest
-	sleep 1
+	# Each page's first use, and a round.
+	wait_for_exits $((PAGES + 40))
 	"$1" || kht_fail "$1-beside-a-guest" "it failed"
 	kill -0 $beside 2>/dev/null || kht_fail "$1-beside-a-guest" "the guest was finished too early"
 	wait $beside || kht_fail "guest-data-with-$1-beside-it" "$(tail -n 1 /tmp/beside.out)"
