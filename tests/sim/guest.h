@@ -36,7 +36,7 @@ enum {
 	SIM_MUT_UNPLUGGED_FIRST,	/* detaching begins with the state of CPU hotplug */
 
 	SIM_MUT_ATTACH_NO_IPI,		/* who is in a guest when the hooks come has no mark */
-	SIM_MUT_HASH_NO_GRACE,		/* hash guests owe before every entry knows */
+	SIM_MUT_HASH_NO_GRACE,		/* --mutant only: hash guests owe before every entry knows (litmus hash-owing) */
 	SIM_MUT_HASH_NOT_PAID,		/* hash guests owe no more, and their debts are not paid */
 	SIM_MUT_CPUS_NOT_HELD,		/* detaching looks who is off while a CPU is on its way up */
 	SIM_MUT_END,

@@ -115,7 +115,6 @@ static const char *const mutant_names[SIM_MUT_END] = {
 	[SIM_MUT_ADOPT_NO_GRACE] = "adopt-without-grace-period",
 	[SIM_MUT_ADOPT_NO_IPI] = "adopt-without-interrupt",
 	[SIM_MUT_ATTACH_NO_IPI] = "attach-without-interrupt",
-	[SIM_MUT_HASH_NO_GRACE] = "hash-debts-before-all-know",
 	[SIM_MUT_HASH_NOT_PAID] = "hash-debts-not-paid",
 	[SIM_MUT_CPUS_NOT_HELD] = "cpus-not-held",
 	[SIM_MUT_NO_ORDER] = "no-order-sequence",
