@@ -62,7 +62,7 @@ begin() {
 
 # No guest is left behind, and what comes after finds the module as it should be.
 finish() {
-	for second in 1 2 3 4 5; do
+	for _ in 1 2 3 4 5; do
 		[ "$(guests_left)" -ne 0 ] || break
 		sleep 1
 	done

@@ -18,7 +18,7 @@ stopped() {
 detach_in_debt() {
 	vmm unmap-single --variant stopped --pages 128 --rounds 6 >/tmp/stopped.out 2>&1 &
 	guest=$!
-	for turn in 1 2 3; do
+	for _ in 1 2 3; do
 		! stopped || module_set enabled 0
 		kill -CONT $guest
 		! stopped || module_set enabled 1
