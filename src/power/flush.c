@@ -17,12 +17,12 @@
 #include <asm/kvm_ppc.h>
 #include <asm/kvm_book3s.h>
 #include <asm/mmu.h>
-#include <asm/ppc-opcode.h>
 #include <asm/reg.h>
 #include <asm/tlbflush.h>
 #include "kht_env.h"
 #include "kht_faults.h"
 #include "kht_power.h"
+#include "instructions.h"
 
 #define POWER9_RADIX_SETS	128	/* arch/powerpc/include/asm/book3s/64/mmu-hash.h */
 #define POWER10_RADIX_SETS	1
@@ -72,16 +72,12 @@ struct kht_core kht_core_of(unsigned int cpu)
 }
 
 /*
- * LPIDR names the LPID; @r: 1 radix, 0 hash. In hypervisor state the operand R counts,
- * whatever the host's own translation is (ISA 3.0B Book III 5.9.3.3). The kernel flushes hash
- * guests in real mode, with the guest's LPCR in force (flush_guest_tlb()); doing it with
- * that of a radix host has been tried on QEMU only.
+ * In hypervisor state the operand R counts, whatever the host's own translation is (ISA 3.0B
+ * Book III 5.9.3.3). The kernel flushes hash guests in real mode, with the guest's LPCR in
+ * force (flush_guest_tlb()); doing it with that of a radix host has been tried on QEMU only.
  */
-static __always_inline void local_invalidate(unsigned long rb, int ric, int prs, int r)
-{
-	asm volatile(".machine push; .machine power9; tlbiel %0,%1,%2,%3,%4; .machine pop"
-		     : : "r" (rb), "r" (0), "i" (ric), "i" (prs), "i" (r) : "memory");
-}
+#define R_HASH	0
+#define R_RADIX	1
 
 /*
  * Borrows LPIDR. Interrupts are hard-disabled: an interrupt between the two
@@ -99,7 +95,7 @@ static void borrow_lpidr(struct borrow *b, u32 lpid)
 	b->msr = mfmsr();
 	__hard_irq_disable();
 	b->lpid = mfspr(SPRN_LPID);
-	asm volatile("ptesync" : : : "memory");
+	kht_ptesync();
 	mtspr(SPRN_LPID, kht_mutant(KHT_MUT_WRONG_LPID) ? b->lpid : lpid);
 	isync();
 }
@@ -109,15 +105,15 @@ static void borrow_lpidr(struct borrow *b, u32 lpid)
  * (Linux commit fa73b8fa2b52), so it goes last, as in flush_guest_tlb().
  * litmus: settle-ptesync
  */
-static __always_inline void return_lpidr(struct borrow *b, int r)
+static __always_inline void return_lpidr(struct borrow *b, bool whole_erat)
 {
-	asm volatile("ptesync" : : : "memory");
+	kht_ptesync();
 	if (kht_mutant(KHT_MUT_KEEP_ERAT))
 		;
-	else if (r)
-		asm volatile(PPC_RADIX_INVALIDATE_ERAT_GUEST : : : "memory");
+	else if (whole_erat)
+		kht_forget_erat();
 	else
-		asm volatile(PPC_ISA_3_0_INVALIDATE_ERAT : : : "memory");
+		kht_forget_guest_erat();
 	mtspr(SPRN_LPID, b->lpid);
 	isync();
 	if (b->msr & MSR_EE)
@@ -135,9 +131,9 @@ static __always_inline void radix_sets(unsigned long is, int prs)
 {
 	unsigned int set;
 
-	local_invalidate(is, RIC_ALL, prs, 1);
+	kht_tlbiel(is, RIC_ALL, prs, R_RADIX);
 	for (set = 1; set < sets(kht_tlb_sets()); set++)
-		local_invalidate(is + set * SET_STEP, RIC_TLB, prs, 1);
+		kht_tlbiel(is + set * SET_STEP, RIC_TLB, prs, R_RADIX);
 }
 
 /*
@@ -168,10 +164,10 @@ static void hash_sets(unsigned long is)
 {
 	unsigned int set;
 
-	local_invalidate(is, RIC_ALL, 0, 0);
-	local_invalidate(is, RIC_ALL, 1, 0);
+	kht_tlbiel(is, RIC_ALL, 0, R_HASH);
+	kht_tlbiel(is, RIC_ALL, 1, R_HASH);
 	for (set = 0; set < sets(KHT_HASH_SETS); set++)
-		local_invalidate(is + set * SET_STEP, RIC_TLB, 0, 0);
+		kht_tlbiel(is + set * SET_STEP, RIC_TLB, 0, R_HASH);
 }
 
 void kht_local_flush(u32 lpid)
@@ -180,7 +176,7 @@ void kht_local_flush(u32 lpid)
 
 	borrow_lpidr(&b, lpid);
 	radix_both_scopes(IS_LPID);
-	return_lpidr(&b, 1);
+	return_lpidr(&b, false);
 }
 
 void kht_local_flush_process(u32 lpid)
@@ -189,7 +185,7 @@ void kht_local_flush_process(u32 lpid)
 
 	borrow_lpidr(&b, lpid);
 	radix_sets(IS_LPID, 1);
-	return_lpidr(&b, 1);
+	return_lpidr(&b, false);
 }
 
 void kht_hash_local_flush(u32 lpid)
@@ -198,7 +194,7 @@ void kht_hash_local_flush(u32 lpid)
 
 	borrow_lpidr(&b, lpid);
 	hash_sets(IS_LPID);
-	return_lpidr(&b, 0);
+	return_lpidr(&b, true);
 }
 
 /* As the kernel does on a thread that first starts (tlbiel_all()). LPIDR means nothing to IS=3. */
@@ -208,7 +204,7 @@ void kht_local_flush_all(void)
 
 	borrow_lpidr(&b, mfspr(SPRN_LPID));
 	radix_both_scopes(IS_ALL);
-	return_lpidr(&b, 0);
+	return_lpidr(&b, true);
 }
 
 void kht_hash_local_flush_all(void)
@@ -217,7 +213,7 @@ void kht_hash_local_flush_all(void)
 
 	borrow_lpidr(&b, mfspr(SPRN_LPID));
 	hash_sets(IS_ALL);
-	return_lpidr(&b, 0);
+	return_lpidr(&b, true);
 }
 
 /* AP field of a radix page size (ISA 3.0B Book III figure "AP encodings"). */
@@ -244,10 +240,10 @@ void kht_local_pages(u32 lpid, const u64 *pages, u32 n)
 
 	borrow_lpidr(&b, lpid);
 	for (i = 0; i < n; i++)
-		local_invalidate(kht_page_gpa(pages[i]) |
-				 actual_page(kht_page_shift(pages[i])) << PPC_BITLSHIFT(58),
-				 RIC_TLB, 0, 1);
-	return_lpidr(&b, 1);
+		kht_tlbiel(kht_page_gpa(pages[i]) |
+			   actual_page(kht_page_shift(pages[i])) << PPC_BITLSHIFT(58),
+			   RIC_TLB, 0, R_RADIX);
+	return_lpidr(&b, false);
 }
 
 void kht_hash_local_pages(u32 lpid, const u64 *rbs, u32 n)
@@ -257,8 +253,8 @@ void kht_hash_local_pages(u32 lpid, const u64 *rbs, u32 n)
 
 	borrow_lpidr(&b, lpid);
 	for (i = 0; i < n; i++)
-		local_invalidate(rbs[i], RIC_TLB, 0, 0);
-	return_lpidr(&b, 0);
+		kht_tlbiel(rbs[i], RIC_TLB, 0, R_HASH);
+	return_lpidr(&b, true);
 }
 
 void kht_local_sync(u32 lpid)
@@ -266,7 +262,7 @@ void kht_local_sync(u32 lpid)
 	struct borrow b;
 
 	borrow_lpidr(&b, lpid);
-	return_lpidr(&b, 1);
+	return_lpidr(&b, false);
 }
 
 void kht_hash_local_sync(u32 lpid)
@@ -274,22 +270,22 @@ void kht_hash_local_sync(u32 lpid)
 	struct borrow b;
 
 	borrow_lpidr(&b, lpid);
-	return_lpidr(&b, 0);
+	return_lpidr(&b, true);
 }
 
 /* litmus: put-order */
 void kht_complete_guest_flushes(bool gtse)
 {
 	if (gtse)
-		asm volatile("eieio; tlbsync; ptesync" : : : "memory");
+		kht_tlbsync();
 	else
-		asm volatile("ptesync" : : : "memory");
+		kht_ptesync();
 }
 
 /* litmus: leave-update */
 void kht_complete_updates(void)
 {
-	asm volatile("ptesync" : : : "memory");
+	kht_ptesync();
 }
 
 static DEFINE_PER_CPU(unsigned int, broadcasting);

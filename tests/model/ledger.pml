@@ -73,6 +73,11 @@ byte staged[2], staged_full[2];
 byte log[2 * LOG];
 byte seen[2 * THREADS];
 #define log_at(d, g)	log[(d) * LOG + (g) % LOG]
+#ifdef STAGED_FORGOTTEN	/* what is staged has taken places of the log */
+#define in_log(d)	gen[d]
+#else
+#define in_log(d)	(gen[d] + staged[d])
+#endif
 #define seen_by(d, t)	seen[(d) * THREADS + (t)]
 
 /* Scratch of one step; 0 between steps. */
@@ -310,8 +315,8 @@ inline owed(t, d, upto, need, set)
 	:: best < upto && best < full_at[d] -> need = FLUSH
 	:: best < upto && best >= full_at[d] ->
 #else
-	:: best < upto && (best < full_at[d] || gen[d] + staged[d] - best > LOG) -> need = FLUSH
-	:: best < upto && best >= full_at[d] && gen[d] + staged[d] - best <= LOG ->
+	:: best < upto && (best < full_at[d] || in_log(d) - best > LOG) -> need = FLUSH
+	:: best < upto && best >= full_at[d] && in_log(d) - best <= LOG ->
 #endif
 		need = REPLAY;
 		do

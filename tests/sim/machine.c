@@ -456,7 +456,7 @@ void machine_start(u64 with_seed)
 		.ceiling = (u32[]){ 0, 1, 3, 64 }[chance(4)],
 		.calm = (u32[]){ 1, 10 }[chance(2)],
 		.hash = with_seed % 2, .quiet = (u32[]){ 1, 50 }[chance(2)],
-		.restless = !chance(6),
+		.restless = !chance(6), .interleaved = with_seed % 3 == 0,
 	};
 	nr_cpus = shape.cores * shape.threads;
 	for (i = 0; i < MAX_CPUS; i++) {
@@ -465,7 +465,7 @@ void machine_start(u64 with_seed)
 		memset(&cpus[i], 0, sizeof(cpus[i]));
 		cpus[i].idle = old;
 		cpus[i].nr = i;
-		cpus[i].tlb = shape.share ? i / shape.threads : i;
+		cpus[i].tlb = shape.share ? core_of(i).first : i;
 		task_init(&cpus[i].idle, idle, NULL);
 		cpus[i].idle.cpu = &cpus[i];
 	}

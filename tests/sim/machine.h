@@ -75,6 +75,7 @@ struct shape {
 	unsigned int calm;	/* how seldom the administrator acts */
 	bool restless;		/* CPUs come and go, and the module, all the time */
 	bool share;		/* the threads of a core share its TLB */
+	bool interleaved;	/* its threads lie apart, as those of a big core with two TLBs */
 	bool hash;		/* the last guest is a hash guest, */
 	unsigned int quiet;	/* and the host lets it alone mostly */
 };

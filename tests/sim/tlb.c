@@ -55,9 +55,12 @@ u64 gpa(unsigned int page)
 
 struct kht_core core_of(unsigned int cpu)
 {
-	unsigned int first = shape.share ? cpu / shape.threads * shape.threads : cpu;
+	unsigned int step = shape.interleaved ? shape.cores : 1;
+	unsigned int first = shape.interleaved ? cpu % shape.cores : cpu / shape.threads * shape.threads;
 
-	return (struct kht_core){ first, shape.share ? first + shape.threads - 1 : cpu, 1 };
+	if (!shape.share)
+		return (struct kht_core){ cpu, cpu, 1 };
+	return (struct kht_core){ first, first + (shape.threads - 1) * step, step };
 }
 
 void tlb_reset(void)

@@ -399,9 +399,24 @@ static void sibling_interleaved(void **state)
 	(void)state;
 	visit_all();
 	record(0);
-	settled(7, ledger->gen);
+	/* Between the first and the last thread of the other core. */
+	settled(5, ledger->gen);
 	assert_int_equal(kht_owed(ledger, &threads[1], 1, odd).need, KHT_SYNC);
 	assert_int_equal(kht_owed(ledger, &threads[0], 0, even).need, KHT_REPLAY);
+}
+
+/* What another core has settled, of a later move, is no flush of this one. */
+static void process_interleaved(void **state)
+{
+	struct kht_core odd = { 1, 7, 2 }, even = { 0, 6, 2 };
+
+	(void)state;
+	visit_all();
+	kht_leave_core(ledger, even);
+	kht_leave_core(ledger, odd);
+	settled(5, ledger->gen);
+	assert_int_equal(kht_owed(ledger, &threads[1], 1, odd).process, KHT_SYNC);
+	assert_int_equal(kht_owed(ledger, &threads[0], 0, even).process, KHT_FLUSH);
 }
 
 /* A move away from a core is that core's debt alone. */
@@ -600,6 +615,7 @@ int main(void)
 		TEST(sibling_spares_first_flush, "inv5-first-flush-counts-for-the-core-only"),
 		TEST(sibling_shortens, "ledger-sibling-shortens-the-replay"),
 		TEST(sibling_interleaved, "ledger-interleaved-siblings"),
+		TEST(process_interleaved, "ledger-interleaved-siblings-process-scope"),
 		TEST(process_debt, "ledger-a-move-is-a-process-debt-of-one-core"),
 		TEST(scopes_are_separate, "ledger-the-two-scopes-are-separate-debts"),
 		TEST(last_core_not_full, "ledger-threads-beyond-the-last-are-no-siblings"),

@@ -19,21 +19,28 @@
 
 #define maybe(op)	do { if (nondet_bool()) op; } while (0);
 
+/* The threads of a core lie STEP apart: 2 as in a big core with two TLBs. SIBLING is of thread 0's core, ELSEWHERE of another. */
+#ifndef STEP
+#define STEP	1u
+#endif
+#define SIBLING	STEP
+#define ELSEWHERE	(3u - STEP)
+
 #if SCENARIO == 1	/* the log, its overflow, and siblings */
 #define FIRST	enter(0); maybe(leave(0)) maybe(invalidate(0)) maybe(absorb(1)) maybe(cover()) \
-		maybe(enter(1)) maybe(enter(0))
+		maybe(enter(SIBLING)) maybe(enter(0))
 #elif SCENARIO == 2	/* flushes of everything; pages when the ledger has been used already */
-#define FIRST	enter(0); maybe(enter(2)) maybe(leave(0)) maybe(invalidate_all()) maybe(absorb(0)) \
+#define FIRST	enter(0); maybe(enter(ELSEWHERE)) maybe(leave(0)) maybe(invalidate_all()) maybe(absorb(0)) \
 		maybe(cover()) maybe(enter(0))
 #elif SCENARIO == 3	/* moves, and CPUs that come online */
-#define FIRST	enter(0); maybe(enter(1)) maybe(leave(0)) maybe(move(0, 2)) maybe(enter(0)) \
-		maybe(leave(0)) if (prepare(0)) { online(0); online(1); } maybe(enter(0))
+#define FIRST	enter(0); maybe(enter(SIBLING)) maybe(leave(0)) maybe(move(0, ELSEWHERE)) maybe(enter(0)) \
+		maybe(leave(0)) if (prepare(0)) { online(0); online(SIBLING); } maybe(enter(0))
 #elif SCENARIO == 4	/* detach */
-#define FIRST	enter(0); maybe(enter(2)) maybe(leave(0)) maybe(invalidate(0)) maybe(absorb(1)) \
-		maybe(move(0, 2)) detach();
+#define FIRST	enter(0); maybe(enter(ELSEWHERE)) maybe(leave(0)) maybe(invalidate(0)) maybe(absorb(1)) \
+		maybe(move(0, ELSEWHERE)) detach();
 #elif SCENARIO == 5	/* who enters is interrupted */
 #define FIRST	maybe(enter(0)) maybe(leave(0))
-#define THEN	enter(1);
+#define THEN	enter(SIBLING);
 #define LAST	maybe(cover())
 #elif SCENARIO == 6	/* who invalidates */
 #define FIRST	enter(0); maybe(leave(0))
@@ -44,14 +51,17 @@
 #define THEN	cover();
 #define LAST	maybe(enter(0))
 #elif SCENARIO == 8	/* what happens before a CPU that comes is up */
-#define FIRST	enter(0); maybe(enter(1)) maybe(leave(0)) maybe(leave(1)) \
+#define FIRST	enter(0); maybe(enter(SIBLING)) maybe(leave(0)) maybe(leave(SIBLING)) \
 		if (!prepare(0)) return 0; \
-		maybe(invalidate(0)) maybe(absorb(1)) maybe(cover()) online(0); maybe(online(1)) maybe(enter(1)) enter(0);
+		maybe(invalidate(0)) maybe(absorb(1)) maybe(cover()) online(0); maybe(online(SIBLING)) maybe(enter(SIBLING)) enter(0);
 #elif SCENARIO == 9	/* detach meanwhile */
 #define FIRST	enter(0); leave(0); if (!prepare(0)) return 0; \
-		maybe(absorb(1)) maybe(move(0, 2)) pay(); online(0); online(1); clean();
+		maybe(absorb(1)) maybe(move(0, ELSEWHERE)) pay(); online(0); online(SIBLING); clean();
 #elif SCENARIO == 10	/* a debt in both scopes */
-#define FIRST	enter(0); leave(0); move(0, 2); maybe(move(2, 0)) invalidate_all(); enter(0); maybe(enter(1))
+#define FIRST	enter(0); leave(0); move(0, ELSEWHERE); maybe(move(ELSEWHERE, 0)) invalidate_all(); enter(0); maybe(enter(SIBLING))
+#elif SCENARIO == 11	/* a thread of another core settles first */
+#define FIRST	enter(0); leave(0); maybe(invalidate(0)) maybe(absorb(1)) maybe(cover()) \
+		maybe(move(0, ELSEWHERE)) maybe(move(ELSEWHERE, 0)) enter(ELSEWHERE); enter(0);
 #endif
 
 #ifndef LOG
@@ -113,12 +123,17 @@ static u64 page_of(unsigned int p)
 
 static unsigned int core_of(unsigned int cpu)
 {
-	return cpu / 2;
+	return STEP == 1 ? cpu / 2 : cpu % 2;
+}
+
+static unsigned int sibling_of(unsigned int cpu)
+{
+	return cpu ^ STEP;
 }
 
 static struct kht_core threads_of(unsigned int cpu)
 {
-	return (struct kht_core){ .first = cpu & ~1u, .last = cpu | 1u, .step = 1 };
+	return (struct kht_core){ .first = cpu & ~STEP, .last = cpu | STEP, .step = STEP };
 }
 
 static bool marked(unsigned int cpu)
@@ -466,9 +481,9 @@ static void move(unsigned int prev, unsigned int cpu)
 /* The core of @cpu, which nobody uses, is off, and is about to come back: CPUHP_BP_PREPARE_DYN. */
 static bool prepare(unsigned int cpu)
 {
-	if (threads[cpu & ~1u].guest || threads[cpu | 1u].guest || core_of(this_cpu) == core_of(cpu))
+	if (threads[cpu].guest || threads[sibling_of(cpu)].guest || core_of(this_cpu) == core_of(cpu))
 		return false;
-	off[cpu & ~1u] = off[cpu | 1u] = true;
+	off[cpu] = off[sibling_of(cpu)] = true;
 	return true;
 }
 
@@ -481,11 +496,11 @@ static void online(unsigned int cpu)
 	unsigned int was = this_cpu, p;
 
 	for (p = 0; p < PAGES; p++) {
-		if (off[cpu ^ 1u])
+		if (off[sibling_of(cpu)])
 			tlb[core_of(cpu)][p] = DEAD;
 		erat[cpu][p] = DEAD;
 	}
-	if (off[cpu ^ 1u])
+	if (off[sibling_of(cpu)])
 		process[core_of(cpu)] = DEAD;
 	off[cpu] = false;
 	this_cpu = cpu;
