@@ -95,7 +95,7 @@ enum kht_mutant {
 	KHT_MUT_CREDIT_ALL,		/* 10: a page broadcast credits older debts too */
 	KHT_MUT_NO_SIBLING_SYNC,	/* 11: a sibling's flush spares our own ptesync/ERAT */
 	KHT_MUT_NEW_GUEST_CLEAN,	/* 12: a new guest (reused LPID) owes nothing */
-	KHT_MUT_OTHERS_IGNORE_BATCH,	/* 13: notifiers do not flush a batch in progress */
+	KHT_MUT_OTHERS_IGNORE_BATCH,	/* 13: notifiers do not flush a batch in progress (simulator, models; in src: 39) */
 	KHT_MUT_NO_MOVE_DEBT,		/* 14: a moved vCPU leaves no process-scope debt */
 	KHT_MUT_HOTPLUG_CLEAN,		/* 15: a CPU that comes online owes nothing */
 	KHT_MUT_NO_BROADCAST,		/* 16: somebody in guest, and yet no broadcast */

@@ -6,14 +6,24 @@ NO_CPU="turn turn turn turn ceiling look audit"
 TURNS="$NO_CPU cpu"
 HOT_CPU=/sys/devices/system/cpu/cpu3/online
 
+# How often the module has begun to come or go, by either hand: what the other does meanwhile may fail.
+comings() { wc -l </tmp/comings; }
+
+# has_failed COMINGS NAME REASON: of an act that began when there had been so many
+has_failed() {
+	! module_loaded || [ "$(comings)" != "$1" ] || kht_fail "$2" "$3"
+}
+
 set_at_random() {
-	! module_loaded || module_set "$1" "$2" || kht_fail "$1-can-be-set" "writing $2 failed"
+	set_comings=$(comings)
+	! module_loaded || module_set "$1" "$2" || has_failed "$set_comings" "$1-can-be-set" "writing $2 failed"
 }
 
 # What soak.sh has to do before the module goes.
 before_unload() { :; }
 
 in_or_out() {
+	echo >>/tmp/comings
 	if module_loaded; then
 		before_unload
 		module_unload || kht_fail random-unload "rmmod failed"
@@ -48,9 +58,15 @@ ceiling() {
 	set_at_random batch_ceiling "$PICKED"
 }
 
-look() { ! module_loaded || cat "$STATUS" >/dev/null || kht_fail status-is-readable "$STATUS cannot be read"; }
+# reads FILE NAME
+reads() {
+	reads_comings=$(comings)
+	! module_loaded || cat "$1" >/dev/null || has_failed "$reads_comings" "$2" "$1 cannot be read"
+}
 
-audit() { ! module_loaded || cat "${STATUS%/*}/rc_audit" >/dev/null || kht_fail rc-audit-is-readable "it cannot be read"; }
+look() { reads "$STATUS" status-is-readable; }
+
+audit() { reads "${STATUS%/*}/rc_audit" rc-audit-is-readable; }
 
 cpu() {
 	[ -w $HOT_CPU ] || return
@@ -83,19 +99,26 @@ hand() {
 	done
 }
 
+# What a hand in a process of its own has to say of failures.
+hand_says() {
+	! grep '^KHT-FAIL' "$1" || KHT_FAILED=1
+}
+
 # administer SECONDS: with two hands at once: what one does, the other does not expect. So a parameter may have gone
 # with the module before the second has written it, which is no failure.
 administer() {
 	: >/tmp/acts
+	: >/tmp/comings
 	(
 		CHANCE=$((SEED + 1))
 		# shellcheck disable=SC2086 # one word per act
 		hand "$1" $TURNS
-	) >/dev/null 2>&1 &
+	) >/tmp/second-hand 2>&1 &
 	second_hand=$!
 	# shellcheck disable=SC2086 # one word per act
 	hand "$1" $COMINGS
 	wait $second_hand
+	hand_says /tmp/second-hand
 }
 
 acts_by_kind() { sort /tmp/acts | uniq -c | awk '{ printf "%s %s, ", $2, $1; n += $1 } END { print n " in all" }'; }

@@ -68,6 +68,7 @@ finish() {
 	done
 	[ "$(guests_left)" -eq 0 ] || kht_fail "$1-leaves-no-guest" "$(guests_left) guests are left in debugfs"
 	! module_loaded || module_unload || kht_fail "$1-module-unloads" "rmmod failed"
+	dmesg | grep -q "kht: $1 begins" || kht_fail "$1-kernel-has-no-complaint" "the log has overrun"
 	if dmesg | sed "1,/kht: $1 begins/d" | grep -E 'WARNING|BUG|Oops|lockup|stall|Unable to handle|Bad page' >/tmp/complaints; then
 		kht_fail "$1-kernel-has-no-complaint" "$(head -n 1 /tmp/complaints)"
 	fi

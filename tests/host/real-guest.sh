@@ -68,7 +68,7 @@ swapped_while_running() {
 # broadcasts
 harvests_in_batches() {
 	echo "broadcasts $module_broadcasts with the module, $harvest_broadcasts with the stock kernel"
-	[ $((module_broadcasts * 10)) -le "$harvest_broadcasts" ]
+	[ "$harvest_broadcasts" -gt 0 ] && [ $((module_broadcasts * 10)) -le "$harvest_broadcasts" ]
 }
 
 # The module goes and comes back beside the guest, which migrates with the stock kernel meanwhile.

@@ -85,6 +85,7 @@ migrates() {
 	set -- "$from" "$to"
 	qmp "$1" migrate-set-parameters '{"max-bandwidth":1000000000,"downtime-limit":2000}' || return 1
 	lpid=$(lpid_of "$1")
+	[ -n "$lpid" ] || { echo "the guest's LPID is not known"; return 1; }
 	before=$(broadcasts "$1")
 	batches=$(counter "$1" tlb_batches)
 	bind "$1" || return 1

@@ -92,9 +92,13 @@ beside_work() {
 			CHANCE=$((work_seed + ${#acts}))
 			# shellcheck disable=SC2086 # one word per act
 			hand 100000 $acts
-		) >/dev/null 2>&1 &
+		) >"/tmp/hand-${#acts}" 2>&1 &
 		hands="$hands $!"
 	done
+}
+
+hands_say() {
+	for acts in "$COMINGS" "$NO_CPU $CPU"; do hand_says "/tmp/hand-${#acts}"; done
 }
 
 judge_work() {
@@ -122,7 +126,7 @@ soak_turn() {
 	wait "$(guest_pid work)"
 	work_rc=$?
 	# shellcheck disable=SC2086 # one word per hand
-	[ -z "$hands" ] || wait $hands
+	[ -z "$hands" ] || { wait $hands; hands_say; }
 	grep '^KHT-JSON' /tmp/guest-work >>"$RECORDS"
 	judge_work "$WORK" "$(guest_said work | cut -c1-300)"
 	JSON=$(cat /tmp/guest-work)
@@ -170,6 +174,7 @@ if [ "$PART" = all ]; then
 	ksm 1
 fi
 : >/tmp/acts
+: >/tmp/comings
 : >"$RECORDS"
 : >"$TOTALS"
 no_other_ageing

@@ -46,6 +46,7 @@ hash_on_and_off() {
 		module_set hpt_local 0 && sleep 0.3 && module_set hpt_defer 1
 }
 
+TRACING=/sys/kernel/tracing
 LAST_CPU=/sys/devices/system/cpu/cpu3/online
 
 # The kernel gives up one that stands still for 5 s, as an emulated one may.
@@ -60,9 +61,22 @@ cpu_offline() {
 	fi
 	under_churn cpu-offline-and-online-loses-nothing 6 offline_and_online
 	under_churn unload-with-a-cpu-offline-loses-nothing 3 away_without_module
+	kht_check cpu-that-comes-online-flushes-every-lpid flushes_on_arrival
 	figures_are_ours after-cpu-offline
 	run module cpu-online
 	expect cpu-online-costs-other-cores-nothing local_flushes -eq 0
+}
+
+# Invariant 5: whatever CPU 3 has kept. The function tracer sees what the module executes there.
+flushes_on_arrival() {
+	echo kht_local_flush_all >$TRACING/set_ftrace_filter || return 1
+	echo function >$TRACING/current_tracer
+	offline_and_online
+	flushed=$(grep -c '\[003\].*kht_local_flush_all' $TRACING/trace)
+	echo nop >$TRACING/current_tracer
+	echo >$TRACING/set_ftrace_filter
+	echo "CPU 3 has flushed every LPID $flushed times, and came online once"
+	[ "$flushed" -eq 1 ]
 }
 
 # What a CPU keeps for a vCPU must go with the module, also while it is offline.
@@ -83,12 +97,13 @@ two_guests() {
 }
 
 lpid_reuse() {
-	worst=0
+	worst=0 ended=0
 	for turn in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
 		JSON=$(vmm unmap --pages 32 --rounds 1 --seed $turn 2>&1) || break
+		ended=$turn
 		[ "$(figure broadcasts)" -le "$worst" ] || worst=$(figure broadcasts)
 	done
-	if [ "$turn" -eq 20 ] && [ "$worst" -eq 0 ]; then
+	if [ "$ended" -eq 20 ] && [ "$worst" -eq 0 ]; then
 		kht_pass "twenty-guests-on-one-lpid: broadcasts 0"
 	else
 		kht_fail twenty-guests-on-one-lpid "guest $turn, at most $worst broadcasts: $JSON"
