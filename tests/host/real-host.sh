@@ -89,7 +89,8 @@ grows_and_shrinks() {
 		qmp "$1" device_add '{"driver":"pc-dimm","id":"dimm'$turn'","memdev":"more'$turn'"}' || return 1
 		within 120 has_memory "$1" $((kib + 200000)) || { echo "the guest has not seen its new memory"; return 1; }
 		stresses "$1" 100 || return 1
-		amount=$((amount + $(grep -c '^ [2-3][0-9a-f]\{7\}:' "$(kvm_folder "$1")/radix")))
+		# It lies above the first GiB.
+		amount=$((amount + $(grep -c '^ [4-7][0-9a-f]\{7\}:' "$(kvm_folder "$1")/radix")))
 		qmp "$1" device_del '{"id":"dimm'$turn'"}' || return 1
 		within 180 deleted "$1" dimm$turn || { echo "the guest does not give the memory back"; return 1; }
 		qmp "$1" object-del '{"id":"more'$turn'"}' || return 1
@@ -106,14 +107,12 @@ copied_before() {
 	amount=$copied
 }
 
-migration_is_active() { qmp "$1" query-migrate && [ "$(answer status)" = active ] && [ "$(answer dirty-sync-count)" -ge 2 ]; }
+may_copy_after() { qmp "$1" migrate-set-capabilities '{"capabilities":[{"capability":"postcopy-ram","state":'"$2"'}]}'; }
 
 # copied_after FROM TO: the guest goes on at the destination while most of its memory is still here
 copied_after() {
 	start_qemu "$2" "$(words)" -incoming "unix:/tmp/$2/migration" || return 1
-	for name in "$1" "$2"; do
-		qmp "$name" migrate-set-capabilities '{"capabilities":[{"capability":"postcopy-ram","state":true}]}' || return 1
-	done
+	for name in "$1" "$2"; do may_copy_after "$name" true || return 1; done
 	# Slow, so that not all is copied before.
 	qmp "$1" migrate-set-parameters '{"max-bandwidth":20000000}' || return 1
 	bind "$1" || return 1
@@ -127,7 +126,8 @@ copied_after() {
 	[ "$(answer status)" = completed ] || return 1
 	amount=$(answer normal)
 	[ "$(answer postcopy-requests)" -ge 1 ] || { echo "the destination has asked for no page"; return 1; }
-	goes_on "$1" "$2"
+	# The next destination is not asked for it.
+	goes_on "$1" "$2" && may_copy_after "$2" false
 }
 
 HUGETLB_MEMORY="-object memory-backend-memfd,id=ppc_spapr.ram,size=${GUEST_MIB}M,hugetlb=on,hugetlbsize=2M -machine memory-backend=ppc_spapr.ram"
@@ -136,9 +136,11 @@ life() {
 	kht_check "$prefix-boots-with-four-vcpus" boots || return
 	took boot
 	kht_check "$prefix-has-pages-of-2M" has_huge_leaves a 64
+	# First, as long as memory is in pages of 2M. Of single pages NUMA balancing has moved 3 and 21 here, on stock and with the
+	# module: get_user_page_fast_only(), KVM's quick way to one, takes no notice of its protection.
+	row moves-and-numa-balancing moves_about a || return
 	row merge-and-unmerge merges a || return
 	row compaction-and-reclaim is_compacted a || return
-	row moves-and-numa-balancing moves_about a || return
 	row memory-hotplug grows_and_shrinks a || return
 	row precopy copied_before a b || return
 	row postcopy copied_after b c || return
@@ -151,7 +153,11 @@ life() {
 	echo 0 >$HUGETLB
 }
 
-two_sockets() { [ -d $NODE/node1 ] && echo 1 >/proc/sys/kernel/numa_balancing; }
+# NUMA balancing looks at a process less and less often, once a minute in the end, while that finds nothing to move.
+two_sockets() {
+	echo 2000 >/sys/kernel/debug/sched/numa_balancing/scan_period_max_ms
+	[ -d $NODE/node1 ] && echo 1 >/proc/sys/kernel/numa_balancing
+}
 
 host_setup
 kht_check host-has-two-sockets two_sockets || kht_end
