@@ -130,6 +130,11 @@ enum kht_mutant {
 	KHT_MUT_FAULTS_AGAIN,		/* 53: each page harvested or aged makes every fault in flight start again */
 };
 
+/* DEBUG_MUTANT=any: one build for all of them; the module's parameter says which (src/module/faults.c). */
+#ifdef KHT_ANY_MUTANT
+extern unsigned int kht_mutant_now;
+#define KHT_MUTANT	kht_mutant_now
+#endif
 #ifndef KHT_MUTANT
 #define KHT_MUTANT	KHT_MUT_NONE
 #endif

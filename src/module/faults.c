@@ -1,10 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Failures on demand: the parameters of a build with DEBUG_MUTANT=faults. */
+/* Failures on demand: the parameters of builds with DEBUG_MUTANT=faults and DEBUG_MUTANT=any. */
 #include <linux/atomic.h>
 #include <linux/kernel.h>
 #include <linux/moduleparam.h>
 #include <linux/string.h>
+#include "kht_base.h"
 #include "kht_faults.h"
+
+#ifdef KHT_ANY_MUTANT
+
+unsigned int kht_mutant_now;
+module_param_named(mutant, kht_mutant_now, uint, 0400);
+MODULE_PARM_DESC(mutant, "enum kht_mutant: the step that is left out (default 0: none)");
+
+#endif
 
 #ifdef KHT_FAULTS
 

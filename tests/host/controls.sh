@@ -1,55 +1,19 @@
 # shellcheck shell=sh disable=SC1091
-# controls.sh [PART...]: the steps of the protocol that the emulated host can see happen. Each turns red with the mutant
-# that leaves it out (scripts/negative-controls), green with the module. A PART is one of the functions below; none: all.
+# controls.sh: the steps of steps.sh are green with the module itself.
 . /kht/lib.sh
 . /kht/workloads.sh
 . /kht/figures.sh
 . /kht/under-churn.sh
-
-broadcasts() { cat /sys/kernel/debug/kvm/tlb_broadcasts; }
-
-# An idle guest costs no broadcast of its own; detaching must pay what its cores owe.
-detach_pays() {
-	vmm dirty-log --variant idle --rounds 200 --tag both >/dev/null 2>&1 &
-	guest=$!
-	wait_for_guest
-	sleep 1
-	# Between two operations: the end of one under way may broadcast too.
-	kill -STOP $guest
-	sleep 0.2
-	before=$(broadcasts)
-	module_set enabled 0
-	after=$(broadcasts)
-	kill -CONT $guest
-	kill $guest
-	wait $guest
-	if [ "$after" -gt "$before" ]; then
-		kht_pass detach-pays-what-is-owed
-	else
-		kht_fail detach-pays-what-is-owed "no broadcast was made when the hooks went"
-	fi
-}
-
-settles() { idle_case dirty-log 2; }
-
-interrupts_a_sibling() {
-	run module migrate --variant sibling --rounds 200
-	expect migrate-sibling-interrupts-it tlb_ipis_sent -ge 1
-}
-
-flushes_the_core_it_left() {
-	run module migrate --variant kernel --rounds 100
-	expect migrate-flushes-the-core-it-left tlb_process_flushes -ge 25
-}
-
-counts_quadrant_accesses() {
-	run module replace --variant slot --rounds 100
-	expect replace-slot-counts-quadrant-accesses tlb_quadrant -ge 100
-}
-
-keeps_up() { running_guest_keeps_up module 100; }
+. /kht/hash-figures.sh
+. /kht/nested-figures.sh
+. /kht/steps.sh
 
 kht_check module-loads module_load || kht_end
-[ $# -gt 0 ] || set -- settles interrupts_a_sibling flushes_the_core_it_left counts_quadrant_accesses keeps_up detach_pays
-for part in "$@"; do $part; done
+for part in settles interrupts_a_sibling flushes_the_core_it_left counts_quadrant_accesses keeps_up detach_pays; do $part; done
+module_set enabled 1
+refuses_stale_shadows
+module_set hpt_defer 1
+module_set hpt_local 1
+keeps_local_removals
+returns_to_a_core
 kht_end

@@ -72,7 +72,9 @@ replacement_kvm_hv() {
 }
 
 module_loaded() { [ -d /sys/module/kvm_hv_tlb ]; }
-module_load() { insmod /kht/kvm-hv-tlb.ko "$@"; }
+# With kht.mutant=N on the kernel's command line (and a build with DEBUG_MUTANT=any) without the step N.
+# shellcheck disable=SC2046 # none, or one word
+module_load() { insmod /kht/kvm-hv-tlb.ko $(tr ' ' '\n' </proc/cmdline | sed -n 's/^kht\.\(mutant=.*\)/\1/p') "$@"; }
 # One of its files, open while it is read, keeps it for that moment.
 module_unload() {
 	for unload_again in 1 2 3 4; do

@@ -21,7 +21,7 @@ EXPLAINED = TOP / 'tests/mutate/explained'
 FILES = ['src/core/ledger.c', 'src/core/protocol.c', 'src/core/hash.c', 'src/core/move.c', 'src/core/range.c']
 UNIT = ['ledger_test', 'protocol_test', 'hash_test', 'move_test', 'range_test']
 COMMENT = re.compile(r'/\*.*?\*/|//[^\n]*', re.S)
-CFLAGS = ['-std=gnu11', '-O1', '-w', f'-I{TOP}/include']
+CFLAGS = ['-std=gnu11', '-O1', '-w', f'-I{TOP}/include', '-fsanitize=address,undefined', '-fno-sanitize-recover=all']
 SIM_FLAGS = ['-std=gnu11', '-O2', '-w', f'-I{TOP}/include', f'-I{TOP}/tests/sim', '-DKHT_ACCESS_HEADER="sim_access.h"',
              '-DKHT_MUTANT=kht_mutant_now']
 SCENARIOS = range(1, 12)
@@ -102,7 +102,7 @@ class Bench:
         others = [self.object('unit', f) for f in FILES if f != name]
         for test in UNIT:
             program = f'{work}/{test}'
-            subprocess.run(['gcc', '-o', program, self.object('unit', f'tests/unit/{test}.c'),
+            subprocess.run(['gcc', *CFLAGS, '-o', program, self.object('unit', f'tests/unit/{test}.c'),
                             self.object('unit', 'tests/unit/unit.c'), f'{work}/unit.o', *others, '-lcmocka'], check=True)
             if not run([program], 20):
                 return f'unit ({test})'
