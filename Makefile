@@ -1,9 +1,9 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 # What people type. The module itself is described in Kbuild, the bench lives in scripts/.
 
 .PHONY: help modules replacement clean-modules install deb demo check check-all check-unit check-static check-packaging \
 	check-emulated check-sanitized check-huge check-tracers check-life check-debug check-distro check-next check-hostile \
-	real-guest soak mutants prove prove-quick clean distclean
+	measurements real-guest soak mutants prove prove-quick clean distclean
 
 help:
 	@echo 'make modules KERNEL_SRC=<kernel headers> [ARCH= CROSS_COMPILE= CC= W=1]'
@@ -15,6 +15,7 @@ help:
 	@echo '                     build the Debian package in that Debian, into build/deb'
 	@echo 'make demo [KERNEL=6.12] [MACHINE=powernv9] [GUEST=radix|nested|hpt] [FLAVOUR=shim|replacement]'
 	@echo '                     measure stock against the module in an emulated POWER host'
+	@echo 'make measurements    write doc/measurements.md anew: every demo, what exits and hcalls cost'
 	@echo 'make check           the tests below, within an hour; make check-all all of them, on every kernel and machine'
 	@echo 'make check-unit      the decisions of src/core and the parts of the bench, in user space'
 	@echo 'make check-static    sparse, all compiler warnings, checkpatch; kernels of other configurations'
@@ -65,6 +66,9 @@ deb:
 
 demo:
 	@scripts/demo
+
+measurements:
+	@scripts/measure
 
 # Of the mutants those that only the sanitizer can see. scripts/negative-controls has others, tests/power those of src/power.
 check: export MUTANTS ?= 9 29 33 39 41

@@ -19,7 +19,7 @@ struct kht_hcall {
 	unsigned int self;	/* the thread that executes it; preemption is off */
 	u32 vcores;		/* virtual cores of the guest that are online */
 	bool local;		/* the guest has set H_LOCAL */
-	bool tracked;		/* moves of this guest's vCPUs leave debts (kht_track_moves()) */
+	bool tracked;		/* moves of this guest's vCPUs leave debts (kht_trusts_local()) */
 	bool paging;		/* the host takes pages from the guest at this moment: a hint */
 	bool allowed;		/* hpt_local, and it may owe */
 };

@@ -6,7 +6,7 @@
 #include "address_of.S"
 
 /*
- * long kht_instead_of_harvest(kvm, slot, map), where ftrace goes on when kht_on_harvest() says so. It
+ * long kht_instead_of_harvest(kvm, slot, map), where ftrace goes on when on_harvest() (hooks.c) says so. It
  * calls kht_harvest() (ops.c) with the same arguments, in the context of the function that was
  * traced. How ftrace comes here, and the two words at the beginning: early_return.S.
  */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Whoever calls one function goes on a little later, as a task does that is preempted there. Not a probe: on a
- * preemptible kernel one at a function's entry is a danger of its own (doc/known-problems.md).
+ * preemptible kernel one at a function's entry is a danger of its own (doc/stock-faults.md).
  */
 #include <linux/delay.h>
 #include <linux/ftrace.h>

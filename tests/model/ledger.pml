@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The ledger's protocol (src/core/ledger.c, protocol.c), partition scope: CORES cores of two threads, two
  * domains (LPIDs), and every interleaving of threads that enter and leave guests, of those who invalidate, and

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The R and C bits of one page of a nested (L2) guest, in the three PTEs that describe it:
  *

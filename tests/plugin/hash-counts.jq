@@ -6,7 +6,7 @@ def few_running: 128;
 # Of 2,000 removals with H_LOCAL beside another vCPU: that one may just be entering.
 def few_local: 60;
 def cost_limit: 1.05;
-# With hpt_local=1 and nothing to save: ftrace alone takes some 450 instructions (doc/known-problems.md).
+# With hpt_local=1 and nothing to save: ftrace alone takes some 450 instructions (doc/limits.md).
 def hooked_limit: 1.25;
 
 # Hash (R=0) and the errata fix-ups beside it (R=1, LPID 0); prs=1 are the host's own processes.
@@ -49,7 +49,7 @@ def found($name; $variant; $tag):
 	| if length == 1 then .[0] else error("\($name) \($variant) has \(length) runs with \($tag).") end;
 
 def row($ours):
-	{name, variant, pages, stock: .all_broadcasts, module: $ours.all_broadcasts, stock_ns: .ns, module_ns: $ours.ns}
+	{name, variant, pages, stock: .all_broadcasts, module: $ours.all_broadcasts}
 	| .limit = (.stock as $stock | limit($stock));
 
 # Nothing to save: a vCPU beside it is in guest, or the module leaves removals to stock.
@@ -72,9 +72,9 @@ def thousandths: . * 1000 | round | tostring | "\(.[:-3]).\(.[-3:])";
 
 def table:
 	("hash guest" | left(24)) + ("pages" | right(7)) + ("tlbie stock" | right(13)) + ("module" | right(8))
-		+ ("limit" | right(8)) + ("ns stock" | right(13)) + ("module" | right(12)),
+		+ ("limit" | right(8)),
 	(.rows[] | ("\(.name) \(.variant)" | left(24)) + (.pages | right(7)) + (.stock | right(13)) + (.module | right(8))
-		+ (.limit | right(8)) + (.stock_ns | right(13)) + (.module_ns | right(12))),
+		+ (.limit | right(8))),
 	("instructions an hcall" | left(31)) + (["stock", "module", "ratio", "limit"] | map(right(8)) | add),
 	(.costs[] | (.name | left(31))
 		+ ([.stock, .module, (.ratio | thousandths), (.limit | thousandths)] | map(right(8)) | add));

@@ -132,7 +132,7 @@ static void debugfs_path(char path[64], int vm_fd)
 
 /*
  * A VM may outlive its file descriptors for a moment (the module holds one that it takes on), and KVM
- * gives the next one with that number no directory (doc/known-problems.md).
+ * gives the next one with that number no directory (doc/limits.md).
  */
 static void wait_for_directory(void)
 {
