@@ -90,6 +90,25 @@ def tables(tree):
             tree.complain(tree.top / name, f'{heading}: {word} is only {"in the sources" if word in known else "here"}')
 
 
+def man_page(tree):
+    """Each counter and tracepoint, and the words of each message."""
+    path = tree.top / 'debian/kvm-hv-tlb.4'
+    page = path.read_text()
+    for word in sorted(set(re.findall(r'"(tlb_\w+)"', tree.read('src/module/stats.c')))):
+        if f'.B {word}\n' not in page:
+            tree.complain(path, f'lacks the counter {word}')
+    for word in sorted(set(re.findall(r'TRACE_EVENT\((\w+)', tree.read('include/kht_trace.h')))):
+        if f'.B kvm_hv_tlb:{word}\n' not in page:
+            tree.complain(path, f'lacks the tracepoint {word}')
+    said = re.sub(r'[" ]+', ' ', page)
+    for source in tree.sources:
+        for text in re.findall(r'\bpr_(?:err|warn|info)\("([^"]*)\\n"', tree.code[source]):
+            # Each feature's name stands for itself there.
+            for part in (p.strip() for p in re.split(r'%\w+|^[a-z ]+(?=: off,)', text)):
+                if len(part) > 8 and re.sub(r' +', ' ', part) not in said:
+                    tree.complain(path, f'lacks the message "{text}" of {source.name}')
+
+
 def defaults(tree):
     described = dict(re.findall(r'MODULE_PARM_DESC\((\w+),.*?\(default (\d+)\)"\)', tree.read('src/module/params.c'), re.S))
     for name, value in re.findall(r'^\| `(\w+)` \| (\d+) \|', tree.read('doc/quickstart.md'), re.M):
@@ -125,6 +144,7 @@ def main():
     failed = False
     for check, name in ((paths, 'paths-exist'), (links, 'links-lead-somewhere'), (functions, 'functions-exist'),
                         (invariants, 'invariants-exist'), (tables, 'counters-tracepoints-and-parameters-are-all-there'),
+                        (man_page, 'the-man-page-has-counters-tracepoints-and-messages'),
                         (defaults, 'defaults-are-the-module-s'), (readme, 'README-is-short-and-its-figures-are-measured'),
                         (widths, 'lines-fit-80-columns')):
         tree = Tree(top, kernel)
