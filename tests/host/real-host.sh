@@ -87,7 +87,7 @@ grows_and_shrinks() {
 		kib=$(memory_of "$1")
 		qmp "$1" object-add '{"qom-type":"memory-backend-ram","id":"more'$turn'","size":268435456}' || return 1
 		qmp "$1" device_add '{"driver":"pc-dimm","id":"dimm'$turn'","memdev":"more'$turn'"}' || return 1
-		within 120 has_memory "$1" $((kib + 200000)) || { echo "the guest has not seen its new memory"; return 1; }
+		within 300 has_memory "$1" $((kib + 200000)) || { echo "the guest has not seen its new memory"; return 1; }
 		stresses "$1" 100 || return 1
 		# It lies above the first GiB.
 		amount=$((amount + $(grep -c '^ [4-7][0-9a-f]\{7\}:' "$(kvm_folder "$1")/radix")))
