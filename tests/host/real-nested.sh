@@ -7,7 +7,7 @@
 . /kht/real-steps.sh
 . /kht/real-rows.sh
 
-GUEST_MIB=832
+GUEST_MIB=1024
 L2_MIB=256
 STRESS_MIB=32
 RATE=50
