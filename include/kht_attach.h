@@ -37,6 +37,7 @@ void kht_apply_hpt(void);
 enum kht_hooks {
 	KHT_HOOKS_INVALIDATIONS,
 	KHT_HOOKS_RADIX_ONLY,		/* the same without those of hash guests */
+	KHT_HOOKS_PARTITION,		/* the same of a host that is a partition */
 	KHT_HOOKS_NESTED,
 	KHT_HOOKS_CALLS,		/* what an L1 asks to be invalidated */
 	KHT_HOOKS_HCALLS,

@@ -54,8 +54,8 @@ struct kht_direct {
 	void (*vcpu_put)(struct kvm_vcpu *vcpu);
 
 	/* True: done, the kernel's function is not called. */
-	bool (*flush_page)(u32 lpid, u64 gpa, u64 size);
-	bool (*flush_full)(u32 lpid);
+	bool (*flush_page)(u64 lpid, u64 gpa, u64 size);
+	bool (*flush_full)(u64 lpid);
 	bool (*invalidate_hpte)(struct kvm *kvm, __be64 *hpte, unsigned long index);
 	bool (*clear_ref_hpte)(struct kvm *kvm, __be64 *hpte, unsigned long index);
 	bool (*update_rc)(struct kvm *kvm, unsigned long *rmapp, unsigned long clr,
@@ -71,7 +71,7 @@ struct kht_direct {
 	void (*range)(u32 lpid, unsigned long sizes, unsigned long *start, unsigned long *end);
 
 	/* Preemption stays off from begin to end. True: to be ended. */
-	bool (*quadrant_begin)(u32 lpid);
+	bool (*quadrant_begin)(u64 lpid);
 	void (*quadrant_end)(void);
 
 	/* An L1 invalidates for its nested guests; the call ends at its next entry, or when it is put. */

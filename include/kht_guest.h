@@ -112,7 +112,7 @@ extern struct kht_domain __rcu *kht_domain_table[KHT_NR_LPIDS];
  * the table: hooks run with preemption off. A batch sleeps, but keeps its guest
  * alive; when we detach from a living guest, its batches are waited for.
  */
-static inline struct kht_domain *kht_domain(u32 lpid)
+static inline struct kht_domain *kht_domain(u64 lpid)
 {
 	if (unlikely(lpid >= KHT_NR_LPIDS))
 		return NULL;
@@ -132,12 +132,12 @@ void kht_on_guest_enter(void *unused, struct kvm_vcpu *vcpu);
 void kht_direct_enter(struct kvm_vcpu *vcpu);
 void kht_direct_call(struct kvm_vcpu *vcpu);	/* the vCPU is loaded here */
 bool kht_in_quadrant(void);
-bool kht_quadrant_begin(u32 lpid);
+bool kht_quadrant_begin(u64 lpid);
 void kht_quadrant_end(void);
 
 /* src/guest/invalidate.c; preemption off. True: done, skip the kernel's broadcast. */
-bool kht_on_flush_page(u32 lpid, u64 gpa, u64 size);
-bool kht_on_flush_full(u32 lpid);
+bool kht_on_flush_page(u64 lpid, u64 gpa, u64 size);
+bool kht_on_flush_full(u64 lpid);
 void kht_on_free_tables(u32 lpid);		/* any context, preemption off */
 
 /*

@@ -39,10 +39,12 @@ struct kht_ledger {
 	u64 *log;		/* ring: the page of generation g is log[g % log_size] */
 	u32 log_size;		/* entries, 0 to KHT_LOG_MAX */
 	bool hash;		/* of a hash guest: one scope, logged are RBs; set on entry */
+	bool runs;		/* one flush takes pages that follow one another */
 
 	/* Written while recording: kept off the line that entries read. */
 	u64 staged kht_aligned;	/* recorded but not yet published generations */
 	u64 staged_full;	/* newest staged generation that is no single page, or 0 */
+	u64 joined;		/* pages without a generation of their own since the last cover */
 	u64 full;		/* newest generation that only a full flush settles */
 	u64 covered;		/* up to here no thread in guest is behind */
 	u64 moves;		/* newest value in left[] */
@@ -67,10 +69,16 @@ struct kht_debt {
 	u64 left;		/* the same for the process scope */
 };
 
-/* A logged page: guest real address with the page shift in its low bits. */
+/*
+ * A logged page: guest real address with the page shift in its low bits. A run of pages has in the
+ * top bits, which no radix address uses, how many of the same size follow the first.
+ */
+#define KHT_GPA_BITS	52
+#define KHT_RUN_MAX	(1U << (64 - KHT_GPA_BITS))	/* pages */
+
 static inline u64 kht_page(u64 gpa, unsigned int shift)
 {
-	return (gpa >> shift << shift) | shift;
+	return (gpa << (64 - KHT_GPA_BITS) >> (64 - KHT_GPA_BITS) >> shift << shift) | shift;
 }
 
 static inline unsigned int kht_page_shift(u64 page)
@@ -80,7 +88,13 @@ static inline unsigned int kht_page_shift(u64 page)
 
 static inline u64 kht_page_gpa(u64 page)
 {
-	return page & ~0xfffULL;
+	return page & ((1ULL << KHT_GPA_BITS) - 0x1000);
+}
+
+/* Bytes from the first page's beginning to the last one's end. */
+static inline u64 kht_run_bytes(u64 page)
+{
+	return ((page >> KHT_GPA_BITS) + 1) << kht_page_shift(page);
 }
 
 /* Who runs where: never 0, since LPID 0 is the host. */

@@ -3,13 +3,36 @@
 #ifndef KHT_POWER_H
 #define KHT_POWER_H
 
+#include <linux/kconfig.h>
 #include <linux/types.h>
 
 struct kvm;
 #include "kht_ledger.h"
 
-/* NULL, or why this machine must keep stock behaviour (a sentence). */
-const char *kht_power_unfit(void);
+/* Chooses the executor for this machine: NULL, or why it must keep stock behaviour (a sentence). */
+const char *kht_power_choose(void);
+
+/* Is this host a partition of a hypervisor, which flushes for it (src/power/hcalls.c)? */
+extern bool kht_in_partition;
+
+static inline bool kht_by_hcall(void)
+{
+	return IS_ENABLED(CONFIG_PPC_PSERIES) && kht_in_partition;
+}
+
+struct kht_hcalls_status {
+	unsigned int api;		/* for nested guests: 1 or 2 */
+	const char *call;		/* that flushes */
+	unsigned int refusals;		/* by the hypervisor, since the module was loaded */
+};
+
+/* kvmhv_flush_lpid(), which kvm-hv does not export; before any flush. */
+typedef void (*flush_lpid_fn)(u64 lpid);
+
+/* Of a partition only. The first: does one flush take pages that follow one another? */
+bool kht_takes_runs(void);
+void kht_hcalls_use(flush_lpid_fn fn);
+void kht_hcalls_status(struct kht_hcalls_status *status);
 
 /* The same for hash guests alone. */
 const char *kht_power_unfit_for_hash(void);

@@ -20,6 +20,7 @@ enum kht_how {
 struct kht_cover {
 	enum kht_how how;
 	u64 from, upto;		/* the generations (from, upto] are now covered */
+	u64 joined;		/* pages beside them that have no generation of their own */
 	u32 broadcasts;		/* calls of kht_broadcast_*() made */
 };
 

@@ -10,7 +10,7 @@ BUILD=$TOP/build
 SCRIPTS=$TOP/scripts
 KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 KERNELS_KNOWN="6.1 6.12 6.12-64k 6.12-trixie 6.12-debug 6.12-distro 7.2 7.2-64k 7.3 next"
-MACHINES_KNOWN="powernv9 powernv10 powernv9-huge powernv10-huge"
+MACHINES_KNOWN="powernv9 powernv10 powernv9-huge powernv10-huge pseries-v1 pseries-v1-rpt pseries-v2"
 
 say() { printf '%s\n' "==> $*" >&2; }
 
@@ -63,6 +63,10 @@ check_machine() {
 
 # A machine with pages of 2M and 1G (scripts/boot).
 has_huge_pages() { [ "$1" != "${1%-huge}" ]; }
+
+# A partition of a hypervisor, which QEMU is, with the API for nested guests that the name says. v1 has
+# H_TLB_INVALIDATE, and with -rpt H_RPT_INVALIDATE besides; v2 has the latter only (scripts/boot).
+is_partition() { [ "$1" != "${1#pseries}" ]; }
 
 # The emulated host's memory in MiB: one page of 1G besides.
 memory_of() {

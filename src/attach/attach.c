@@ -34,6 +34,8 @@
 #include <linux/mutex.h>
 #include <linux/seq_file.h>
 #include <asm/kvm_ppc.h>
+#include <asm/kvm_book3s.h>
+#include "compat/kvm_book3s.h"
 #include "kht_attach.h"
 #include "kht_faults.h"
 #include "kht_guest.h"
@@ -71,7 +73,7 @@ static int stay_passive(int rc, const char *why)
 
 static int hold_kvm_hv(void)
 {
-	const char *unfit = kht_power_unfit();
+	const char *unfit = kht_power_choose();
 
 	if (unfit)
 		return stay_passive(-ENODEV, unfit);
@@ -124,11 +126,24 @@ static bool find_partition_setter(void)
 	return fn;
 }
 
+/* In a partition; what a flush falls back on is there from the first entry on, which may settle. */
+static bool find_flusher(void)
+{
+	flush_lpid_fn fn = find_function("kvmhv_flush_lpid", why_passive);
+
+	kht_hcalls_use(fn);
+	return fn;
+}
+
 /* With those of hash guests, or else without. */
 static int attach_invalidations(void)
 {
 	int rc = -ENOENT;
 
+	if (kht_by_hcall()) {
+		snprintf(why_no_hash, sizeof(why_no_hash), "%s", kht_power_unfit_for_hash());
+		return kht_attach_hooks(KHT_HOOKS_PARTITION, why_no_defer);
+	}
 	if (find_partition_setter())
 		rc = kht_attach_hooks(KHT_HOOKS_INVALIDATIONS, why_no_hash);
 	if (feature("hash guests", why_no_hash, rc))
@@ -136,12 +151,20 @@ static int attach_invalidations(void)
 	return kht_attach_hooks(KHT_HOOKS_RADIX_ONLY, why_no_defer);
 }
 
+static const char *no_nested_yet(bool invalidations)
+{
+	if (!invalidations)
+		return "invalidations are off";
+	if (kht_by_hcall() && kht_nested_v2())
+		return "the hypervisor's API v2 has no guests of guests";
+	return "no guest can have guests of its own yet";
+}
+
 static bool attach_hooks(void)
 {
 	bool on = feature("invalidations", why_no_defer, attach_invalidations());
 
-	snprintf(why_no_nested, KHT_WHY, "%s",
-		 on ? "no guest can have guests of its own yet" : "invalidations are off");
+	snprintf(why_no_nested, KHT_WHY, "%s", no_nested_yet(on));
 	snprintf(why_no_calls, KHT_WHY, "%s", why_no_nested);
 	return on;
 }
@@ -150,6 +173,7 @@ static void detach_hooks(void)
 {
 	kht_detach_hooks(KHT_HOOKS_CALLS);
 	kht_detach_hooks(KHT_HOOKS_NESTED);
+	kht_detach_hooks(KHT_HOOKS_PARTITION);
 	kht_detach_hooks(KHT_HOOKS_RADIX_ONLY);
 	kht_detach_hooks(KHT_HOOKS_INVALIDATIONS);
 	/* Who was on the way to kht_harvest() is inside by now, or has been. */
@@ -279,7 +303,7 @@ static const char *flavour(void)
 	return kht_is_direct() ? "replacement" : "shim";
 }
 
-/* Returns 0 with at least vCPU moves ours, or an error and nothing attached. */
+/* Returns 0 with at least vCPU moves ours, in a partition the entry, or an error and nothing attached. */
 int kht_attach(void)
 {
 	bool hooked;
@@ -292,6 +316,11 @@ int kht_attach(void)
 		return rc;
 	if (!kht_direct_find(&why_shim) && why_shim)
 		pr_warn("shim: %s; reload kvm-hv\n", why_shim);
+	if (kht_by_hcall() && !find_flusher()) {
+		pr_warn("passive: %s\n", why_passive);
+		rc = -ENOENT;
+		goto release;
+	}
 	forget_marks();
 	hooked = attach_hooks();
 	rc = attach_hotplug();
@@ -312,7 +341,7 @@ int kht_attach(void)
 		goto unwrap;
 	}
 	kht_domains_open();
-	WRITE_ONCE(kht_moving, true);
+	WRITE_ONCE(kht_moving, !kht_by_hcall());
 	WRITE_ONCE(nested_tried, false);
 	WRITE_ONCE(kht_deferring, hooked);
 	WRITE_ONCE(kht_hashing, hooked && !why_no_hash[0]);
@@ -327,6 +356,7 @@ unplug:
 	cpuhp_remove_state_nocalls(hotplug_state);
 unhook:
 	detach_hooks();
+release:
 	module_put(kvmppc_hv_ops->owner);
 	return rc;
 }
@@ -370,6 +400,19 @@ static const char *why_hash_is_off(const char *name, bool set, const char *why)
 	return set ? why : name;
 }
 
+static void show_executor(struct seq_file *m)
+{
+	struct kht_hcalls_status hcalls;
+
+	if (!kht_by_hcall()) {
+		seq_printf(m, "executor: tlbiel\ntlb_sets: %u\n", kht_tlb_sets());
+		return;
+	}
+	kht_hcalls_status(&hcalls);
+	seq_printf(m, "executor: hcall, API v%u, %s\nrefused hcalls: %u\n", hcalls.api, hcalls.call,
+		   hcalls.refusals);
+}
+
 void kht_attach_status(struct seq_file *m)
 {
 	seq_printf(m, "flavour: %s\n", attached ? flavour() : "none");
@@ -377,7 +420,8 @@ void kht_attach_status(struct seq_file *m)
 		seq_printf(m, "replacement: off (%s)\n", why_shim);
 	show(m, "attached", attached, why_passive);
 	show(m, "invalidations", attached && kht_deferring, attached ? why_no_defer : why_passive);
-	show(m, "moves", attached && kht_moving, why_passive);
+	show(m, "moves", attached && kht_moving,
+	     attached ? "a partition's hypervisor sees to them" : why_passive);
 	show(m, "nested", attached && kht_nesting, attached ? why_no_nested : why_passive);
 	show(m, "nested calls", attached && kht_nesting && !why_no_calls[0],
 	     attached ? why_no_calls : why_passive);
@@ -386,5 +430,5 @@ void kht_attach_status(struct seq_file *m)
 	show(m, "hash hcalls", attached && hcalls_hooked,
 	     why_hash_is_off("hpt_local is 0", kht_param_hpt_local, why_no_hcalls));
 	show(m, "auditor", attached && !why_no_audit[0], attached ? why_no_audit : why_passive);
-	seq_printf(m, "tlb_sets: %u\n", kht_tlb_sets());
+	show_executor(m);
 }

@@ -41,6 +41,7 @@ struct hook {
 	hook_fn handler;
 	stub_fn instead;	/* runs in the function's place; NULL: kht_early_return() */
 	unsigned long entry;	/* global entry point of the function */
+	char symbol[48];	/* its name in this kernel */
 };
 
 static quadrant_fn stock_quadrant;
@@ -54,6 +55,23 @@ static bool on_flush_page(struct pt_regs *regs)
 static bool on_flush_full(struct pt_regs *regs)
 {
 	return kht_on_flush_full(regs->gpr[3]);
+}
+
+/* kvmppc_radix_tlbie_page(kvm, addr, shift, lpid), where shift 0 is a page of this kernel's size. */
+static bool on_tlbie_page(struct pt_regs *regs)
+{
+	return kht_on_flush_page(regs->gpr[6], regs->gpr[4], 1UL << ((u32)regs->gpr[5] ?: PAGE_SHIFT));
+}
+
+/*
+ * kvmppc_radix_flush_pwc(kvm, lpid), which the compiler clones without its first argument, for it has no use. The
+ * hypervisor is asked in any case: it costs no more than the table that goes, and nothing rests on
+ * which argument is the LPID but this flush of it.
+ */
+static bool on_flush_pwc(struct pt_regs *regs)
+{
+	kht_on_flush_full(is_kernel_addr(regs->gpr[3]) ? regs->gpr[4] : regs->gpr[3]);
+	return false;
 }
 
 /*
@@ -205,6 +223,15 @@ static struct hook invalidations[] = {
 	{ HARVEST_HASH, on_harvest, kht_instead_of_harvest },
 };
 
+static struct hook partition[] = {
+	{ "kvmppc_radix_tlbie_page", on_tlbie_page },
+	{ "kvmppc_radix_flush_pwc", on_flush_pwc },
+	{ "kvmhv_flush_lpid", on_flush_full },
+	{ QUADRANT, on_quadrant },
+	{ "do_h_rpt_invalidate_prt", on_range },
+	{ HARVEST_RADIX, on_harvest, kht_instead_of_harvest },
+};
+
 static struct hook nested_guests[] = {
 	{ "kvmppc_create_pte", on_create_pte },
 	{ "kvmhv_insert_nest_rmap", on_insert_rmap },
@@ -237,6 +264,7 @@ static struct hook_set {
 } sets[] = {
 	[KHT_HOOKS_INVALIDATIONS] = { invalidations, ARRAY_SIZE(invalidations) },
 	[KHT_HOOKS_RADIX_ONLY] = { invalidations, ARRAY_SIZE(invalidations) - HASH_HOOKS },
+	[KHT_HOOKS_PARTITION] = { partition, ARRAY_SIZE(partition) },
 	[KHT_HOOKS_NESTED] = { nested_guests, ARRAY_SIZE(nested_guests) },
 	[KHT_HOOKS_CALLS] = { nested_calls, ARRAY_SIZE(nested_calls) },
 	[KHT_HOOKS_HCALLS] = { hcalls, ARRAY_SIZE(hcalls) },
@@ -282,9 +310,23 @@ static struct ftrace_ops *new_ops(struct hook_set *set, ftrace_func_t func, unsi
 	return ops;
 }
 
-static int add_function(struct ftrace_ops *ops, const struct hook *h)
+/* A static function has one of these names, after which compiler passes have taken arguments of its away. */
+static void find_function(struct hook *h)
 {
-	return ftrace_set_filter(ops, (unsigned char *)h->name, strlen(h->name), 0);
+	static const char * const clones[] = { "", ".constprop.0", ".isra.0" };
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(clones); i++) {
+		snprintf(h->symbol, sizeof(h->symbol), "%s%s", h->name, clones[i]);
+		h->entry = kht_symbol(h->symbol);
+		if (h->entry)
+			return;
+	}
+}
+
+static int add_function(struct ftrace_ops *ops, struct hook *h)
+{
+	return ftrace_set_filter(ops, (unsigned char *)h->symbol, strlen(h->symbol), 0);
 }
 
 static void free_ops(struct ftrace_ops *ops)
@@ -325,7 +367,7 @@ static void notrace nothing(unsigned long ip, unsigned long parent_ip, struct ft
 }
 
 /* Can @h alone be hooked, with these @flags? 0 or the error. Changes nothing. */
-static int try_function(const struct hook *h, unsigned long flags)
+static int try_function(struct hook *h, unsigned long flags)
 {
 	struct ftrace_ops *ops = new_ops(NULL, nothing, flags);
 	int rc;
@@ -343,7 +385,7 @@ static int try_function(const struct hook *h, unsigned long flags)
 }
 
 /* ftrace has one error for a function that is redirected and for being switched off. */
-static void say_who_is_busy(const struct hook_set *set, char why[KHT_WHY])
+static void say_who_is_busy(struct hook_set *set, char why[KHT_WHY])
 {
 	unsigned int i;
 
@@ -363,7 +405,7 @@ static void say_ftrace_is_dead(char why[KHT_WHY])
 	snprintf(why, KHT_WHY, "ftrace has switched itself off after a fault, see the kernel's log");
 }
 
-static void say_why(const struct hook_set *set, int rc, char why[KHT_WHY])
+static void say_why(struct hook_set *set, int rc, char why[KHT_WHY])
 {
 	if (rc == -EBUSY)
 		say_who_is_busy(set, why);
@@ -381,7 +423,7 @@ static int choose_functions(struct hook_set *set, struct ftrace_ops *ops, char w
 	for (i = 0; i < set->n; i++) {
 		struct hook *h = &set->hooks[i];
 
-		h->entry = kht_symbol(h->name);
+		find_function(h);
 		if (!h->entry) {
 			snprintf(why, KHT_WHY, "this kernel has no %s()", h->name);
 			return -ENOENT;

@@ -222,12 +222,36 @@ u64 kht_leave_core(struct kht_ledger *l, struct kht_core core)
 }
 
 /*
+ * Does @page follow the newest staged one? Then both have one generation, and the log one entry of
+ * both. Nobody has read that entry: what is staged is not published yet, and whoever
+ * publishes it holds the lock.
+ */
+static bool joins_run(struct kht_ledger *l, u64 page)
+{
+	u64 newest = l->gen + l->staged, *run;
+
+	if (!l->runs || !l->staged || !l->log_size || l->staged_full == newest)
+		return false;
+	run = &l->log[newest % l->log_size];
+	if (kht_page_shift(*run) != kht_page_shift(page) ||
+	    kht_page_gpa(*run) + kht_run_bytes(*run) != kht_page_gpa(page) ||
+	    *run >> KHT_GPA_BITS == KHT_RUN_MAX - 1)
+		return false;
+	*run += 1ULL << KHT_GPA_BITS;
+	return true;
+}
+
+/*
  * Staging collects invalidations whose effect nobody waits for yet (a batch):
  * they get their generations, but gen is raised by kht_commit() only, with one
  * ptesync for all of them.
  */
 void kht_stage_page(struct kht_ledger *l, u64 page)
 {
+	if (joins_run(l, page)) {
+		l->joined++;
+		return;
+	}
 	l->staged++;
 	if (l->log_size)
 		l->log[(l->gen + l->staged) % l->log_size] = page;

@@ -196,6 +196,8 @@ struct kht_cover kht_cover(struct kht_ledger *l, const struct kht_thread *thread
 	kht_lock(l);
 	c.from = l->covered;
 	c.upto = kht_commit(l);
+	c.joined = l->joined;
+	l->joined = 0;
 	kht_unlock(l);
 	if (c.from >= c.upto)
 		return c;

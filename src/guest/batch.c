@@ -110,7 +110,7 @@ struct kht_domain *kht_batch_begin(struct kvm *kvm, bool shadows)
 
 static void count_cover(struct kht_domain *d, const struct kht_cover *c)
 {
-	u64 n = c->upto - c->from;
+	u64 n = c->upto - c->from + c->joined;
 
 	kht_count(d->stats, KHT_STAT_BATCHES, 1);
 	kht_count(d->stats, KHT_STAT_BROADCASTS, c->broadcasts);

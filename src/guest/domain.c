@@ -98,6 +98,7 @@ static struct kht_domain *alloc_domain(struct kvm *kvm, u32 lpid)
 	raw_spin_lock_init(&d->lock.lock);
 	d->ledger = kht_ledger_init(mem, lpid, nr_cpu_ids, log_size);
 	d->ledger->lock = &d->lock;
+	d->ledger->runs = kht_by_hcall() && kht_takes_runs();
 	return d;
 }
 

@@ -108,7 +108,7 @@ void notrace kht_on_guest_enter(void *unused, struct kvm_vcpu *vcpu)
 	unsigned int cpu = smp_processor_id();
 	struct kht_thread *t = &kht_threads[cpu];
 	u64 key = kht_key(vcpu->kvm->arch.lpid, vcpu->vcpu_id);
-	struct kht_domain *d = kht_domain(kht_key_lpid(key));
+	struct kht_domain *d = kht_domain_of(vcpu->kvm);
 
 	if (unlikely(vcpu->arch.nested))
 		return enter_nested(vcpu, t);
@@ -169,7 +169,7 @@ void kht_direct_call(struct kvm_vcpu *vcpu)
  * Interrupts stay on in between; none of their handlers does a quadrant access,
  * and a guest entry cannot come in between.
  */
-bool kht_quadrant_begin(u32 lpid)
+bool kht_quadrant_begin(u64 lpid)
 {
 	unsigned int cpu = smp_processor_id();
 	struct kht_thread *t = &kht_threads[cpu];

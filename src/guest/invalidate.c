@@ -28,7 +28,7 @@ static bool deferred(struct kht_domain *d, bool done, u64 page)
 	return done;
 }
 
-static struct kht_domain *domain_for(u32 lpid)
+static struct kht_domain *domain_for(u64 lpid)
 {
 	struct kht_domain *d = kht_domain(lpid);
 
@@ -57,7 +57,7 @@ static bool joins(struct kht_domain *d)
 	return ours(d) && kht_uncovered(d->ledger) && !kht_mutant(KHT_MUT_FAULT_BEFORE_FLUSH);
 }
 
-bool kht_on_flush_page(u32 lpid, u64 gpa, u64 size)
+bool kht_on_flush_page(u64 lpid, u64 gpa, u64 size)
 {
 	struct kht_domain *d = domain_for(lpid);
 	u64 page = kht_page(gpa, ilog2(size));
@@ -103,7 +103,7 @@ static bool full_is_debt(struct kht_domain *d)
  * them would stay, beside the large page, and after it. The entry that led to the table
  * is gone by now, so that nothing of it comes back after this flush.
  */
-bool kht_on_flush_full(u32 lpid)
+bool kht_on_flush_full(u64 lpid)
 {
 	struct kht_domain *d = domain_for(lpid);
 

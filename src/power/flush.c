@@ -7,6 +7,8 @@
  * Broadcasts go through the kernel's own functions, which carry the POWER9
  * errata (CPU_FTR_P9_TLBIE_STQ_BUG, CPU_FTR_P9_TLBIE_ERAT_BUG): there is no
  * tlbie in this module.
+ *
+ * A host that is a partition executes none of them: hcalls.c does it by hypercall.
  */
 #include <linux/percpu.h>
 #include <linux/preempt.h>
@@ -22,6 +24,7 @@
 #include "kht_env.h"
 #include "kht_faults.h"
 #include "kht_power.h"
+#include "hcalls.h"
 #include "instructions.h"
 
 #define POWER9_RADIX_SETS	128	/* arch/powerpc/include/asm/book3s/64/mmu-hash.h */
@@ -37,16 +40,19 @@ unsigned int kht_tlb_sets(void)
 	return cpu_has_feature(CPU_FTR_ARCH_31) ? POWER10_RADIX_SETS : POWER9_RADIX_SETS;
 }
 
-const char *kht_power_unfit(void)
+bool kht_in_partition;
+
+const char *kht_power_choose(void)
 {
-	if (!cpu_has_feature(CPU_FTR_HVMODE))
-		return "this host is itself a guest (no hypervisor mode)";
+	if (!IS_ENABLED(CONFIG_PPC_PSERIES) && !cpu_has_feature(CPU_FTR_HVMODE))
+		return "this host is itself a guest (no hypervisor mode), and its kernel has no CONFIG_PPC_PSERIES";
 	if (!cpu_has_feature(CPU_FTR_ARCH_300))
 		return "POWER8 and older are not supported";
 	if (!radix_enabled())
 		return "the host does not use radix translation";
 	if (cpu_has_feature(CPU_FTR_P9_RADIX_PREFETCH_BUG))
 		return "this POWER9 revision prefetches translations of the wrong LPID (CPU_FTR_P9_RADIX_PREFETCH_BUG)";
+	kht_in_partition = !cpu_has_feature(CPU_FTR_HVMODE);
 	return NULL;
 }
 
@@ -57,13 +63,18 @@ const char *kht_power_unfit(void)
  */
 const char *kht_power_unfit_for_hash(void)
 {
+	if (kht_by_hcall())
+		return "a partition runs radix guests only";
 	if (firmware_has_feature(FW_FEATURE_ULTRAVISOR) || kht_fault_name("ultravisor"))
 		return "an ultravisor keeps the partition table";
 	return NULL;
 }
 
+/* In a partition each flush reaches every CPU (hcalls.c): who has settled has done so for all. */
 struct kht_core kht_core_of(unsigned int cpu)
 {
+	if (kht_by_hcall())
+		return (struct kht_core){ .first = 0, .last = nr_cpu_ids - 1, .step = 1 };
 	return (struct kht_core){
 		.first = cpu_first_tlb_thread_sibling(cpu),
 		.last = cpu_last_tlb_thread_sibling(cpu),
@@ -174,6 +185,8 @@ void kht_local_flush(u32 lpid)
 {
 	struct borrow b;
 
+	if (kht_by_hcall())
+		return kht_hcall_flush(lpid);
 	borrow_lpidr(&b, lpid);
 	radix_both_scopes(IS_LPID);
 	return_lpidr(&b, false);
@@ -197,11 +210,16 @@ void kht_hash_local_flush(u32 lpid)
 	return_lpidr(&b, true);
 }
 
-/* As the kernel does on a thread that first starts (tlbiel_all()). LPIDR means nothing to IS=3. */
+/*
+ * As the kernel does on a thread that first starts (tlbiel_all()). LPIDR means nothing to IS=3. The
+ * physical CPUs of a partition do not come and go with its own: the hypervisor sees to them.
+ */
 void kht_local_flush_all(void)
 {
 	struct borrow b;
 
+	if (kht_by_hcall())
+		return;
 	borrow_lpidr(&b, mfspr(SPRN_LPID));
 	radix_both_scopes(IS_ALL);
 	return_lpidr(&b, true);
@@ -217,7 +235,7 @@ void kht_hash_local_flush_all(void)
 }
 
 /* AP field of a radix page size (ISA 3.0B Book III figure "AP encodings"). */
-static unsigned long actual_page(unsigned int shift)
+unsigned long kht_actual_page(unsigned int shift)
 {
 	if (kht_mutant(KHT_MUT_WRONG_PAGE_SIZE))
 		shift = shift == 21 ? 30 : 21;
@@ -238,10 +256,12 @@ void kht_local_pages(u32 lpid, const u64 *pages, u32 n)
 	struct borrow b;
 	u32 i;
 
+	if (kht_by_hcall())
+		return kht_hcall_pages(lpid, pages, n);
 	borrow_lpidr(&b, lpid);
 	for (i = 0; i < n; i++)
 		kht_tlbiel(kht_page_gpa(pages[i]) |
-			   actual_page(kht_page_shift(pages[i])) << PPC_BITLSHIFT(58),
+			   kht_actual_page(kht_page_shift(pages[i])) << PPC_BITLSHIFT(58),
 			   RIC_TLB, 0, R_RADIX);
 	return_lpidr(&b, false);
 }
@@ -257,10 +277,13 @@ void kht_hash_local_pages(u32 lpid, const u64 *rbs, u32 n)
 	return_lpidr(&b, true);
 }
 
+/* A hypercall has flushed every ERAT. */
 void kht_local_sync(u32 lpid)
 {
 	struct borrow b;
 
+	if (kht_by_hcall())
+		return;
 	borrow_lpidr(&b, lpid);
 	return_lpidr(&b, false);
 }
@@ -273,9 +296,11 @@ void kht_hash_local_sync(u32 lpid)
 	return_lpidr(&b, true);
 }
 
-/* litmus: put-order */
+/* Of a partition's guests the hypervisor does it, when it moves their vCPUs. litmus: put-order */
 void kht_complete_guest_flushes(bool gtse)
 {
+	if (kht_by_hcall())
+		return;
 	if (gtse)
 		kht_tlbsync();
 	else
@@ -295,31 +320,41 @@ bool kht_broadcasting(void)
 	return __this_cpu_read(broadcasting);
 }
 
-void kht_broadcast_page(u32 lpid, u64 page)
+void kht_broadcast_begin(void)
 {
 	preempt_disable();
 	__this_cpu_inc(broadcasting);
-	radix__flush_tlb_lpid_page(lpid, kht_page_gpa(page), 1UL << kht_page_shift(page));
+}
+
+void kht_broadcast_end(void)
+{
 	__this_cpu_dec(broadcasting);
 	preempt_enable();
+}
+
+void kht_broadcast_page(u32 lpid, u64 page)
+{
+	if (kht_by_hcall())
+		return kht_hcall_pages(lpid, &page, 1);
+	kht_broadcast_begin();
+	radix__flush_tlb_lpid_page(lpid, kht_page_gpa(page), 1UL << kht_page_shift(page));
+	kht_broadcast_end();
 }
 
 void kht_broadcast_lpid(u32 lpid)
 {
-	preempt_disable();
-	__this_cpu_inc(broadcasting);
+	if (kht_by_hcall())
+		return kht_hcall_flush(lpid);
+	kht_broadcast_begin();
 	radix__flush_all_lpid(lpid);
-	__this_cpu_dec(broadcasting);
-	preempt_enable();
+	kht_broadcast_end();
 }
 
 void kht_hash_broadcast_page(struct kvm *kvm, __be64 *hpte, unsigned long index)
 {
-	preempt_disable();
-	__this_cpu_inc(broadcasting);
+	kht_broadcast_begin();
 	kvmppc_invalidate_hpte(kvm, hpte, index);
-	__this_cpu_dec(broadcasting);
-	preempt_enable();
+	kht_broadcast_end();
 }
 
 static set_partition_fn set_partition;
@@ -339,11 +374,9 @@ void kht_hash_broadcast_lpid(struct kvm *kvm)
 {
 	__be64 nothing[2] = { 0 };
 
-	preempt_disable();
-	__this_cpu_inc(broadcasting);
+	kht_broadcast_begin();
 	if (set_partition)
 		set_partition(kvm);
 	kvmppc_invalidate_hpte(kvm, nothing, 0);
-	__this_cpu_dec(broadcasting);
-	preempt_enable();
+	kht_broadcast_end();
 }

@@ -108,5 +108,5 @@ figures_are_stock() {
 
 figures_are_ours() {
 	run module dirty-log --variant idle --rounds 2
-	expect "dirty-log-is-ours-$1" broadcasts -eq 0
+	expect "dirty-log-is-ours-$1" "$AT_ONCE" -eq 0
 }

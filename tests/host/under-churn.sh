@@ -101,7 +101,7 @@ lpid_reuse() {
 	for turn in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
 		JSON=$(vmm unmap --pages 32 --rounds 1 --seed $turn 2>&1) || break
 		ended=$turn
-		[ "$(figure broadcasts)" -le "$worst" ] || worst=$(figure broadcasts)
+		[ "$(figure "$AT_ONCE")" -le "$worst" ] || worst=$(figure "$AT_ONCE")
 	done
 	if [ "$ended" -eq 20 ] && [ "$worst" -eq 0 ]; then
 		kht_pass "twenty-guests-on-one-lpid: broadcasts 0"

@@ -4,6 +4,11 @@
 # tlbie a stock kernel spends on one page: POWER9 has two errata fix-ups.
 PER_PAGE=3
 ! grep -q POWER10 /proc/cpuinfo || PER_PAGE=1
+# What of a record counts the broadcasts of the host's operations. In a partition a page is one hypercall, and so is what
+# settles at an entry.
+AT_ONCE=broadcasts
+in_partition() { grep -q 'pSeries' /proc/cpuinfo; }
+! in_partition || PER_PAGE=1 AT_ONCE=op_hcalls
 PAGES=1024
 # shellcheck disable=SC2034 # for those who source this
 STOCK=$((PER_PAGE * PAGES))

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * src/power/flush.c, line by line: which instructions each executor is made of, in which order,
+ * src/power, line by line: which instructions and hypercalls each executor is made of, in which order,
  * with which operands. What is expected is written here once more, from Power ISA 3.0B Book III
- * 5.9.3.3 (tlbiel), 5.9.3.2 (slbia) and 5.9.2 (ptesync), not taken from the source.
+ * 5.9.3.3 (tlbiel), 5.9.3.2 (slbia) and 5.9.2 (ptesync), and from PAPR (H_TLB_INVALIDATE,
+ * H_RPT_INVALIDATE), not taken from the source.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -22,17 +23,20 @@
 enum what {
 	SAVE, RESTORE, HARD_DISABLE, HARD_ENABLE, PTESYNC, TLBSYNC, TO_LPIDR, ISYNC, TLBIEL, GUEST_ERAT, ERAT,
 	PREEMPT_OFF, PREEMPT_ON, KERNEL_PAGE, KERNEL_LPID, KERNEL_HPTE, KERNEL_PARTITION,
+	HCALL, WARNING,
 };
 
 static const char * const names[] = {
 	"local_irq_save", "local_irq_restore", "hard disable", "hard enable", "ptesync", "eieio; tlbsync; ptesync",
 	"mtlpidr", "isync", "tlbiel", "slbia 6", "slbia 7", "preempt_disable", "preempt_enable",
 	"radix__flush_tlb_lpid_page", "radix__flush_all_lpid", "kvmppc_invalidate_hpte", "set_partition",
+	"hcall", "warning",
 };
 
 struct event {
 	enum what what;
 	unsigned long a, b, c, d;
+	unsigned long args[6];	/* of a hypercall; a is its opcode */
 };
 
 /* Executed; and expected. */
@@ -46,12 +50,12 @@ static unsigned long msr, lpidr;
 static void note(enum what what, unsigned long a, unsigned long b, unsigned long c, unsigned long d)
 {
 	assert_true(nr_events < sizeof(events) / sizeof(events[0]));
-	events[nr_events++] = (struct event){ what, a, b, c, d };
+	events[nr_events++] = (struct event){ what, a, b, c, d, { 0 } };
 }
 
 static void expect(enum what what, unsigned long a, unsigned long b, unsigned long c, unsigned long d)
 {
-	expected[nr_expected++] = (struct event){ what, a, b, c, d };
+	expected[nr_expected++] = (struct event){ what, a, b, c, d, { 0 } };
 }
 
 int cpu_first_tlb_thread_sibling(int cpu) { return tlb_stride > 1 ? cpu % tlb_stride : cpu / tlb_threads * tlb_threads; }
@@ -93,6 +97,21 @@ void kvmppc_invalidate_hpte(struct kvm *kvm, __be64 *hptep, unsigned long index)
 }
 static void set_partition(struct kvm *kvm) { note(KERNEL_PARTITION, (unsigned long)kvm, 0, 0, kht_broadcasting()); }
 
+/* What the hypervisor answers, the first one first; then H_SUCCESS. */
+static long answers[4];
+static unsigned int nr_answers;
+static bool v2;
+
+long machine_hcall(unsigned long opcode, const unsigned long *args)
+{
+	note(HCALL, opcode, 0, 0, 0);
+	memcpy(events[nr_events - 1].args, args, sizeof(events[0].args));
+	return nr_answers < 4 ? answers[nr_answers++] : H_SUCCESS;
+}
+void machine_warns(void) { note(WARNING, 0, 0, 0, 0); }
+bool kvmhv_is_nestedv2(void) { return v2; }
+static void kernel_flush(u64 lpid) { note(KERNEL_LPID, lpid, 0, 0, kht_broadcasting()); }
+
 static int setup(void **state)
 {
 	(void)state;
@@ -105,6 +124,11 @@ static int setup(void **state)
 	msr = MSR_EE;
 	lpidr = HOST;
 	kht_hash_use(set_partition);
+	kht_hcalls_use(kernel_flush);
+	memset(answers, 0, sizeof(answers));
+	nr_answers = 0;
+	v2 = false;
+	assert_null(kht_power_choose());
 	return 0;
 }
 
@@ -371,21 +395,169 @@ static void topology(void **state)
 static void refusals(void **state)
 {
 	(void)state;
-	assert_null(kht_power_unfit());
+	assert_null(kht_power_choose());
 	assert_null(kht_power_unfit_for_hash());
 	fw_features = FW_FEATURE_ULTRAVISOR;
-	assert_null(kht_power_unfit());
+	assert_null(kht_power_choose());
 	assert_string_equal(kht_power_unfit_for_hash(), "an ultravisor keeps the partition table");
+	fw_features = 0;
 	cpu_features = CPU_FTR_ARCH_300;
-	assert_string_equal(kht_power_unfit(), "this host is itself a guest (no hypervisor mode)");
+	assert_null(kht_power_choose());
+	assert_true(kht_by_hcall());
+	assert_string_equal(kht_power_unfit_for_hash(), "a partition runs radix guests only");
 	cpu_features = CPU_FTR_HVMODE;
-	assert_string_equal(kht_power_unfit(), "POWER8 and older are not supported");
+	assert_string_equal(kht_power_choose(), "POWER8 and older are not supported");
 	cpu_features = CPU_FTR_HVMODE | CPU_FTR_ARCH_300;
 	radix = false;
-	assert_string_equal(kht_power_unfit(), "the host does not use radix translation");
+	assert_string_equal(kht_power_choose(), "the host does not use radix translation");
 	radix = true;
 	cpu_features |= CPU_FTR_P9_RADIX_PREFETCH_BUG;
-	assert_non_null(strstr(kht_power_unfit(), "prefetches translations of the wrong LPID"));
+	assert_non_null(strstr(kht_power_choose(), "prefetches translations of the wrong LPID"));
+}
+
+/* A host without hypervisor mode, on which src/power executes no instruction that it may not. */
+static void partition(unsigned int fw)
+{
+	cpu_features = CPU_FTR_ARCH_300;
+	fw_features = fw;
+	assert_null(kht_power_choose());
+}
+
+static void expect_hcall(unsigned long opcode, const unsigned long *args)
+{
+	expect(HCALL, opcode, 0, 0, 0);
+	memcpy(expected[nr_expected - 1].args, args, sizeof(expected[0].args));
+}
+
+/* (tlbie's RIC, PRS and R; RS; RB): IS in bits 52:53, AP in bits 56:58 */
+static void expect_tlb(unsigned long code, unsigned long rb)
+{
+	expect_hcall(0xF808, (unsigned long [6]){ code, LPID, rb });
+}
+
+/* Target 1: every processor of the partition. Type 1: nested guests. */
+static void expect_rpt(unsigned long type, unsigned long sizes, unsigned long start, unsigned long end)
+{
+	expect_hcall(0x448, (unsigned long [6]){ LPID, 1, 1 | type, sizes, start, end });
+}
+
+static void hcall_pages(void **state)
+{
+	static const u64 gpas[] = { 0x123456789000, 0x1234567a0000, 0x123456600000, 0x123440000000 };
+	u64 pages[4] = { kht_page(gpas[0], 12), kht_page(gpas[1], 16), kht_page(gpas[2], 21), kht_page(gpas[3], 30) };
+
+	(void)state;
+	partition(0);
+	expect(PTESYNC, 0, 0, 0, 0);
+	expect_tlb(1 << 16, gpas[0] | 0 << 5);
+	expect_tlb(1 << 16, gpas[1] | 5 << 5);
+	expect_tlb(1 << 16, gpas[2] | 1 << 5);
+	expect_tlb(1 << 16, gpas[3] | 2 << 5);
+	kht_local_pages(LPID, pages, 4);
+	executed();
+	expect(PTESYNC, 0, 0, 0, 0);
+	expect_tlb(1 << 16, gpas[1] | 5 << 5);
+	kht_broadcast_page(LPID, pages[1]);
+	executed();
+}
+
+static void hcall_ranges(void **state)
+{
+	u64 runs[4] = { kht_page(0x5000, 12) + (2ULL << 52), kht_page(0x30000, 16) + (1ULL << 52),
+			kht_page(0x600000, 21), kht_page(0x40000000, 30) + (4095ULL << 52) };
+
+	(void)state;
+	partition(FW_FEATURE_RPT_INVALIDATE);
+	assert_true(kht_takes_runs());
+	expect(PTESYNC, 0, 0, 0, 0);
+	expect_rpt(2, 1, 0x5000, 0x8000);
+	expect_rpt(2, 2, 0x30000, 0x50000);
+	expect_rpt(2, 4, 0x600000, 0x800000);
+	expect_rpt(2, 8, 0x40000000, 0x40040000000);
+	kht_local_pages(LPID, runs, 4);
+	executed();
+	expect(PTESYNC, 0, 0, 0, 0);
+	expect_rpt(2, 1, 0x5000, 0x8000);
+	kht_broadcast_page(LPID, runs[0]);
+	executed();
+}
+
+/* TLB, page walk cache and the partition table's entry: RIC=2, IS=2; types 2, 4 and 8. */
+static void hcall_lpid(void **state)
+{
+	(void)state;
+	partition(0);
+	assert_false(kht_takes_runs());
+	expect(PTESYNC, 0, 0, 0, 0);
+	expect_tlb(2 << 18 | 1 << 16, 2 << 10);
+	kht_local_flush(LPID);
+	executed();
+	partition(FW_FEATURE_RPT_INVALIDATE);
+	expect(PTESYNC, 0, 0, 0, 0);
+	expect_rpt(14, -1UL, 0, -1UL);
+	kht_broadcast_lpid(LPID);
+	executed();
+}
+
+static void hcall_nothing_else(void **state)
+{
+	struct kht_core core;
+
+	(void)state;
+	partition(0);
+	kht_local_sync(LPID);
+	kht_local_flush_all();
+	kht_complete_guest_flushes(true);
+	kht_complete_guest_flushes(false);
+	executed();
+	core = kht_core_of(5);
+	assert_int_equal(core.first, 0);
+	assert_int_equal(core.last, 15);
+	assert_int_equal(core.step, 1);
+}
+
+static void hcall_busy(void **state)
+{
+	struct kht_hcalls_status status;
+
+	(void)state;
+	partition(0);
+	v2 = true;
+	answers[0] = answers[1] = 1;
+	expect(PTESYNC, 0, 0, 0, 0);
+	expect_tlb(2 << 18 | 1 << 16, 2 << 10);
+	expect_tlb(2 << 18 | 1 << 16, 2 << 10);
+	expect_tlb(2 << 18 | 1 << 16, 2 << 10);
+	kht_local_flush(LPID);
+	executed();
+	kht_hcalls_status(&status);
+	assert_int_equal(status.api, 2);
+	assert_string_equal(status.call, "H_TLB_INVALIDATE");
+	assert_int_equal(status.refusals, 0);
+}
+
+/* The second page is refused: the kernel flushes the LPID, and nothing is left to ask for. */
+static void hcall_refused(void **state)
+{
+	u64 pages[3] = { kht_page(0x1000, 12), kht_page(0x3000, 12), kht_page(0x5000, 12) };
+	struct kht_hcalls_status before, after;
+
+	(void)state;
+	partition(FW_FEATURE_RPT_INVALIDATE);
+	kht_hcalls_status(&before);
+	answers[1] = -57;
+	expect(PTESYNC, 0, 0, 0, 0);
+	expect_rpt(2, 1, 0x1000, 0x2000);
+	expect_rpt(2, 1, 0x3000, 0x4000);
+	expect(WARNING, 0, 0, 0, 0);
+	expect(PREEMPT_OFF, 0, 0, 0, 0);
+	expect(KERNEL_LPID, LPID, 0, 0, 1);
+	expect(PREEMPT_ON, 0, 0, 0, 0);
+	kht_local_pages(LPID, pages, 3);
+	executed();
+	kht_hcalls_status(&after);
+	assert_int_equal(after.refusals, before.refusals + 1);
+	assert_string_equal(after.call, "H_RPT_INVALIDATE");
 }
 
 #define TEST(fn, test_name)	{ test_name, fn, setup, NULL, NULL }
@@ -406,6 +578,12 @@ int main(void)
 		TEST(broadcasts, "power-a-broadcast-is-the-kernel-s-and-passes-the-hook"),
 		TEST(hash_broadcasts, "power-a-hash-lpid-goes-by-the-partition-table"),
 		TEST(topology, "power-cores-are-the-threads-that-share-a-tlb"),
+		TEST(hcall_pages, "power-hcall-a-page-has-its-size"),
+		TEST(hcall_ranges, "power-hcall-a-run-is-one-range"),
+		TEST(hcall_lpid, "power-hcall-whole-lpid"),
+		TEST(hcall_nothing_else, "power-hcall-a-partition-executes-nothing-of-a-hypervisor"),
+		TEST(hcall_busy, "power-hcall-asks-again-while-busy"),
+		TEST(hcall_refused, "power-hcall-refused-is-the-kernel-s"),
 		TEST(refusals, "power-each-unfit-machine-has-its-sentence"),
 	};
 	int failed = 0;

@@ -572,6 +572,66 @@ static void page_encoding(void **state)
 	}
 }
 
+/* Where one flush takes a run of pages: who follows the newest staged page has its generation, and nobody else. */
+static void runs(void **state)
+{
+	struct kht_debt d;
+	u64 gen;
+
+	(void)state;
+	visit_all();
+	ledger->runs = true;
+	gen = ledger->gen;
+	kht_stage_page(ledger, kht_page(0x10000, 12));
+	kht_stage_page(ledger, kht_page(0x11000, 12));
+	kht_stage_page(ledger, kht_page(0x12000, 12));
+	kht_stage_page(ledger, kht_page(0x14000, 12));	/* a page is missing before it */
+	kht_stage_page(ledger, kht_page(0x10000, 16));	/* another size */
+	kht_stage_page(ledger, kht_page(0x20000, 16));
+	assert_int_equal(kht_commit(ledger), gen + 3);
+	assert_int_equal(ledger->joined, 3);
+	/* What is published is not changed any more. */
+	kht_stage_page(ledger, kht_page(0x30000, 16));
+	assert_int_equal(kht_commit(ledger), gen + 4);
+	d = owed(2);
+	assert_int_equal(d.need, KHT_REPLAY);
+	assert_int_equal(d.pages, 4);
+	assert_int_equal(kht_page_gpa(threads[2].replay[0]), 0x10000);
+	assert_int_equal(kht_page_shift(threads[2].replay[0]), 12);
+	assert_int_equal(kht_run_bytes(threads[2].replay[0]), 0x3000);
+	assert_int_equal(kht_run_bytes(threads[2].replay[1]), 0x1000);
+	assert_int_equal(kht_page_gpa(threads[2].replay[2]), 0x10000);
+	assert_int_equal(kht_run_bytes(threads[2].replay[2]), 0x20000);
+	assert_int_equal(kht_run_bytes(threads[2].replay[3]), 0x10000);
+}
+
+/* A flush of everything between two pages parts them; so does a log of no entries; and a run has an end. */
+static void runs_end(void **state)
+{
+	unsigned int i;
+	u64 gen;
+
+	(void)state;
+	ledger->runs = true;
+	gen = ledger->gen;
+	kht_stage_page(ledger, kht_page(0x10000, 12));
+	kht_stage_full(ledger);
+	kht_stage_page(ledger, kht_page(0x11000, 12));
+	assert_int_equal(kht_commit(ledger), gen + 3);
+	assert_int_equal(ledger->joined, 0);
+	for (i = 0; i < KHT_RUN_MAX + 1; i++)
+		kht_stage_page(ledger, kht_page((u64)i << 12, 12));
+	assert_int_equal(kht_commit(ledger), gen + 5);
+	assert_int_equal(ledger->joined, KHT_RUN_MAX - 1);
+	assert_int_equal(kht_run_bytes(ledger->log[(gen + 4) % LOG]), (u64)KHT_RUN_MAX << 12);
+	ledger = new_ledger(LPID, CPUS, 0);
+	ledger->runs = true;
+	gen = ledger->gen;
+	kht_stage_page(ledger, kht_page(0x10000, 12));
+	kht_stage_page(ledger, kht_page(0x11000, 12));
+	assert_int_equal(kht_commit(ledger), gen + 2);
+}
+
 static void key_encoding(void **state)
 {
 	(void)state;
@@ -625,6 +685,8 @@ int main(void)
 		TEST(behind_many_threads, "inv4-behind-looks-at-every-visited-thread"),
 		TEST(log_page, "ledger-log-page"),
 		TEST(page_encoding, "ledger-page-encoding"),
+		TEST(runs, "ledger-pages-that-follow-one-another-are-a-run"),
+		TEST(runs_end, "ledger-a-run-ends"),
 		TEST(key_encoding, "ledger-key-encoding"),
 		TEST(covered_only_rises, "ledger-covered-only-rises"),
 	};

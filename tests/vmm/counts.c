@@ -8,6 +8,9 @@
  * fix-ups of each flush names LPID 0. No other user of LPID 0 is partition
  * scoped, but the fix-ups of other guests are: figures are exact with one
  * guest at a time.
+ *
+ * A host that is a partition executes no tlbie. What counts as a broadcast there are the hypercalls
+ * that flush, also those with which the module settles at an entry; they name no guest.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -22,6 +25,7 @@
 
 #define TRACEFS		"/sys/kernel/tracing/"
 #define TLBIE		TRACEFS "events/powerpc/tlbie/"
+#define HCALLS		TRACEFS "events/powerpc/hcall_entry/"
 #define LPID		TRACEFS "events/kht/lpid/"
 #define CALL_ONE	TRACEFS "events/kht/call_one/"
 #define CALL_MANY	TRACEFS "events/kht/call_many/"
@@ -35,6 +39,9 @@
 #define MAX_LPID	4096
 #define ARCH_3_1	0x00040000	/* PPC_FEATURE2_ARCH_3_1 */
 #define MAX_EXTRAS	64
+
+#define H_TLB_INVALIDATE	0xf808
+#define H_RPT_INVALIDATE	0x448
 
 static const char * const count_names[C_NR] = {
 	"broadcasts", "local_flushes", "tlbiel", "waited_ipis", "exits"
@@ -50,7 +57,7 @@ static const char * const module_counters[] = {
 
 static u64 most[C_NR], last[C_NR];	/* of all rounds; in the latest one */
 static u64 *samples, nsamples;
-static u64 op_ns;
+static u64 op_ns, op_hcalls, most_op_hcalls;	/* of the host's operations in a round */
 static struct { const char *name; u64 value; } extras[MAX_EXTRAS];
 static int nextras;
 
@@ -87,6 +94,16 @@ static void hist(const char *directory, const char *keys)
 		    keys, path, strerror(err));
 }
 
+bool in_partition(void)
+{
+	static int known = -1;
+
+	if (known < 0)
+		known = !access("/proc/device-tree/ibm,partition-name", F_OK) ||
+			!access("/proc/powerpc/lparcfg", F_OK);
+	return known;
+}
+
 void counts_setup(void)
 {
 	bool many = probe("p:kht/call_many smp_call_function_many_cond" BEHIND_ENTRY " func=%gpr4 wait=%gpr6", CALL_MANY) ||
@@ -95,6 +112,8 @@ void counts_setup(void)
 	if (!many || !probe("p:kht/call_one smp_call_function_single" BEHIND_ENTRY " func=%gpr4 wait=%gpr6", CALL_ONE) ||
 	    !probe("p:kht/lpid mmu_partition_table_set_entry" BEHIND_ENTRY " lpid=%gpr3", LPID))
 		die("kprobe events cannot be made: %s; the kernel needs CONFIG_KPROBE_EVENTS.", strerror(errno));
+	if (in_partition())
+		hist(HCALLS, "hist:keys=opcode");
 	hist(TLBIE, "hist:keys=lpid,local,prs");
 	hist(LPID, "hist:keys=common_pid,lpid");
 	hist(CALL_ONE, "hist:keys=func.sym,wait");
@@ -158,6 +177,19 @@ static bool is_broadcast(const char *line, const struct vm *vm)
 	if (field(line, "local:"))
 		return false;
 	return lpid == vm->lpid || (!lpid && !field(line, "prs:"));
+}
+
+static bool is_flush(const char *line, const struct vm *vm)
+{
+	u64 opcode = field(line, "opcode:");
+
+	(void)vm;
+	return opcode == H_TLB_INVALIDATE || opcode == H_RPT_INVALIDATE;
+}
+
+static u64 broadcasts(const struct vm *vm)
+{
+	return in_partition() ? hist_sum(HCALLS, is_flush, vm) : hist_sum(TLBIE, is_broadcast, vm);
 }
 
 static bool is_of_partition(const char *line, const struct vm *vm)
@@ -224,7 +256,7 @@ static void see_lpid(const char *line, void *arg)
 	newest->hits[lpid] = hits;
 }
 
-/* The LPID whose partition table entry this thread set since the last call. */
+/* The LPID whose partition table entry this thread set since the last call; in a partition, where none is asked for, 0. */
 u64 counts_newest_lpid(void)
 {
 	static struct newest newest;
@@ -301,7 +333,7 @@ void counts_read(const struct vm *vm, struct counts *c)
 {
 	u64 flushes;
 
-	c->v[C_BROADCASTS] = hist_sum(TLBIE, is_broadcast, vm);
+	c->v[C_BROADCASTS] = broadcasts(vm);
 	c->v[C_WAITED_IPIS] = hist_sum(CALL_ONE, is_waited_kvm_ipi, vm) + hist_sum(CALL_MANY, is_waited_kvm_ipi, vm);
 	c->v[C_EXITS] = exits(vm);
 	if (!read_number(vm->debugfs, "tlb_local_flushes", &flushes)) {
@@ -316,7 +348,7 @@ void counts_read(const struct vm *vm, struct counts *c)
 
 void round_begin(const struct vm *vm, struct round *r)
 {
-	op_ns = 0;
+	op_ns = op_hcalls = 0;
 	r->vm = vm;
 	counts_read(vm, &r->before);
 	mark(0x12);
@@ -325,12 +357,16 @@ void round_begin(const struct vm *vm, struct round *r)
 void op_begin(struct round *r)
 {
 	mark(0x10);
+	if (in_partition())
+		r->hcalls = broadcasts(r->vm);
 	r->began = now_ns();
 }
 
 void op_end(struct round *r)
 {
 	op_ns += now_ns() - r->began;
+	if (in_partition())
+		op_hcalls += broadcasts(r->vm) - r->hcalls;
 	mark(0x11);
 	/* For the sanitizer: all that the host has invalidated for this LPID has returned. */
 	mark_returned(r->vm->lpid);
@@ -350,6 +386,8 @@ void round_end(const struct vm *vm, struct round *r)
 			most[i] = n;
 		last[i] = n;
 	}
+	if (op_hcalls > most_op_hcalls)
+		most_op_hcalls = op_hcalls;
 	samples = realloc(samples, (nsamples + 1) * sizeof(*samples));
 	if (!samples)
 		die("no memory for the times.");
@@ -395,6 +433,8 @@ void report(const struct vm *vm)
 		print_figure(count_names[i], most[i]);
 	print_times();
 	print_figure("last_broadcasts", last[C_BROADCASTS]);
+	if (in_partition())
+		print_figure("op_hcalls", most_op_hcalls);
 	report_leaves();
 	for (int i = 0; i < nextras; i++)
 		print_figure(extras[i].name, extras[i].value);

@@ -157,6 +157,7 @@ struct counts {
 	u64 v[C_NR];
 };
 
+bool in_partition(void);
 void counts_setup(void);
 u64 counts_newest_lpid(void);
 void counts_read(const struct vm *vm, struct counts *c);
@@ -177,6 +178,7 @@ struct round {
 	const struct vm *vm;
 	struct counts before;
 	u64 began;
+	u64 hcalls;	/* in a partition */
 };
 
 void round_begin(const struct vm *vm, struct round *r);

@@ -27,6 +27,7 @@ typedef u64 __be64;
 #define CPU_FTR_ARCH_31			4u
 #define CPU_FTR_P9_RADIX_PREFETCH_BUG	8u
 #define FW_FEATURE_ULTRAVISOR		1u
+#define FW_FEATURE_RPT_INVALIDATE	2u
 
 extern unsigned int cpu_features, fw_features;
 extern bool radix;
@@ -50,6 +51,39 @@ void __hard_irq_enable(void);
 unsigned long machine_irq_save(void);
 void local_irq_restore(unsigned long flags);
 #define local_irq_save(flags)	((flags) = machine_irq_save())
+
+/* A kernel that may be a partition's (PAPR, and asm/hvcall.h). */
+#define IS_ENABLED(config)	config
+#define CONFIG_PPC_PSERIES	1
+#define LINUX_VERSION_CODE	KERNEL_VERSION(6, 12, 0)
+#define KERNEL_VERSION(a, b, c)	(((a) << 16) + ((b) << 8) + (c))
+#define H_SUCCESS		0
+#define H_BUSY			1
+#define H_RPT_INVALIDATE	0x448
+#define H_TLB_INVALIDATE	0xF808
+#define H_RPTI_TYPE_NESTED	0x0001
+#define H_RPTI_TYPE_TLB		0x0002
+#define H_RPTI_TYPE_NESTED_ALL	0x000E
+#define H_RPTI_TARGET_CMMU	0x01
+#define H_RPTI_PAGE_4K		0x01
+#define H_RPTI_PAGE_64K		0x02
+#define H_RPTI_PAGE_2M		0x04
+#define H_RPTI_PAGE_1G		0x08
+#define H_RPTI_PAGE_ALL		(-1UL)
+#define H_TLBIE_P1_ENC(ric, prs, r)	((ric) << 18 | (prs) << 17 | (r) << 16)
+#define nr_cpu_ids		16u
+#define KBUILD_MODNAME		""
+#define likely(x)		(x)
+
+typedef struct { int n; } atomic_t;
+static inline void atomic_inc(atomic_t *a) { a->n++; }
+static inline int atomic_read(const atomic_t *a) { return a->n; }
+static inline void cpu_relax(void) {}
+#define pr_warn_ratelimited(...)	machine_warns()
+void machine_warns(void);
+bool kvmhv_is_nestedv2(void);
+long machine_hcall(unsigned long opcode, const unsigned long *args);
+#define plpar_hcall_norets(opcode, ...)	machine_hcall(opcode, (unsigned long [7]){ __VA_ARGS__ })
 
 void preempt_disable(void);
 void preempt_enable(void);
