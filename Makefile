@@ -2,7 +2,7 @@
 # What people type. The module itself is described in Kbuild, the bench lives in scripts/.
 
 .PHONY: help modules replacement clean-modules install deb demo check check-all check-unit check-static check-packaging \
-	check-emulated check-sanitized check-huge check-tracers check-life check-debug check-distro check-next check-hostile \
+	check-emulated check-sanitized check-huge check-tracers check-partition check-life check-debug check-distro check-next check-hostile \
 	measurements real-guest soak mutants prove prove-quick clean distclean
 
 help:
@@ -27,6 +27,8 @@ help:
 	@echo 'make check-huge      hosts with pages of 2M and 1G, under the sanitizer (HUGE=full: stock beside it)'
 	@echo 'make check-tracers [TRACED_KERNELS="6.12 7.2"]'
 	@echo '                     every tracer, probe and livepatch beside the module, begun before it and after it'
+	@echo 'make check-partition [PARTITION_KERNELS=6.12]'
+	@echo '                     hosts that are partitions of a hypervisor, one that forgets nothing by itself'
 	@echo 'make check-life      ppc64el machines with the package: upgrades, boots, purge (Debian 12 and 13)'
 	@echo 'make check-debug     a 6.12 with lockdep, KASAN and kmemleak, built once, and every path of the module in it'
 	@echo 'make check-distro    a 6.12 as Ubuntu and SUSE build theirs (livepatching, preemption, 64K pages), built once, shim and'
@@ -75,7 +77,7 @@ check: export MUTANTS ?= 9 29 33 39 41
 # Each kernel and each machine; 6.12 has powernv10 with the replacement flavour.
 check: export PAIRS ?= $(if $(KERNELS)$(MACHINES),,6.1:powernv9 6.12:powernv9 7.2:powernv10)
 check:
-	@scripts/check packaging unit static emulated sanitized huge tracers mutants
+	@scripts/check packaging unit static emulated sanitized huge tracers mutants partition
 
 check-all: export HOOKS = bookworm trixie
 check-all: export HCALLS = 100000
@@ -89,8 +91,10 @@ check-all: export HUGE = full
 check-all: export HUGE_KERNELS = 6.1 6.12 6.12-64k 7.2
 check-all: export HUGE_MACHINES = powernv9-huge powernv10-huge
 check-all: export TRACERS = full
+check-all: export PARTITION = full
+check-all: export PARTITION_KERNELS = $(KERNELS)
 check-all:
-	@scripts/check packaging unit static emulated sanitized huge tracers mutants life debug distro hostile real_guest
+	@scripts/check packaging unit static emulated sanitized huge tracers mutants partition life debug distro hostile real_guest
 
 check-unit:
 	@scripts/check unit
@@ -114,6 +118,10 @@ check-huge:
 check-tracers: export TRACERS = full
 check-tracers:
 	@scripts/check tracers
+
+check-partition: export PARTITION = full
+check-partition:
+	@scripts/check partition
 
 mutants:
 	@scripts/check mutants

@@ -131,6 +131,8 @@ enum kht_mutant {
 	/* Of src/power, in a partition. */
 	KHT_MUT_REFUSAL_IGNORED = 60,	/* 60: a flush that the hypervisor refuses is taken for executed */
 	KHT_MUT_SHORT_RANGE,		/* 61: a range ends one page early */
+	/* Of batches again. */
+	KHT_MUT_CREDIT_UNFLUSHED,	/* 62: what a batch has absorbed is credited, and not flushed */
 };
 
 /* DEBUG_MUTANT=any: one build for all of them; the module's parameter says which (src/module/faults.c). */

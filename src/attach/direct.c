@@ -60,6 +60,7 @@ static const struct {
 } sets[] = {
 	[KHT_HOOKS_INVALIDATIONS] = { invalidations, ARRAY_SIZE(invalidations) },
 	[KHT_HOOKS_RADIX_ONLY] = { invalidations, ARRAY_SIZE(invalidations) - HASH_MEMBERS },
+	[KHT_HOOKS_PARTITION] = { invalidations, ARRAY_SIZE(invalidations) - HASH_MEMBERS },
 	[KHT_HOOKS_NESTED] = { nested_guests, ARRAY_SIZE(nested_guests) },
 	[KHT_HOOKS_CALLS] = { calls, ARRAY_SIZE(calls) },
 	[KHT_HOOKS_HCALLS] = { hcalls, ARRAY_SIZE(hcalls) },

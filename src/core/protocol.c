@@ -148,7 +148,9 @@ static void broadcast(struct kht_ledger *l, struct kht_cover *c, u32 ceiling)
 	u64 credit = c->from;
 
 	c->how = KHT_HOW_PAGES;
-	if (c->upto - c->from > ceiling || !broadcast_pages(l, c)) {
+	if (kht_mutant(KHT_MUT_CREDIT_UNFLUSHED))
+		;
+	else if (c->upto - c->from > ceiling || !broadcast_pages(l, c)) {
 		c->how = KHT_HOW_LPID;
 		kht_broadcast_lpid(l->lpid);
 		c->broadcasts++;

@@ -9,14 +9,15 @@
 #include <asm/kvm_book3s.h>
 #include <asm/book3s/64/tlbflush-radix.h>
 #include "direct.h"
+#include "partition.h"
 
-static inline void kht_direct_flush_page(unsigned int lpid, unsigned long gpa, unsigned long size)
+static inline void kht_direct_flush_page(u64 lpid, unsigned long gpa, unsigned long size)
 {
 	if (!kht_direct_try(flush_page, lpid, gpa, size))
 		radix__flush_tlb_lpid_page(lpid, gpa, size);
 }
 
-static inline void kht_direct_flush_pwc(unsigned int lpid)
+static inline void kht_direct_flush_pwc(u64 lpid)
 {
 	if (!kht_direct_try(flush_full, lpid))
 		radix__flush_pwc_lpid(lpid);

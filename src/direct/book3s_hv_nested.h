@@ -9,8 +9,9 @@
 #include <asm/mmu.h>
 #include <asm/book3s/64/tlbflush-radix.h>
 #include "direct.h"
+#include "partition.h"
 
-static inline void kht_direct_flush_all(unsigned int lpid)
+static inline void kht_direct_flush_all(u64 lpid)
 {
 	if (!kht_direct_try(flush_full, lpid))
 		radix__flush_all_lpid(lpid);

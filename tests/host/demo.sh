@@ -20,6 +20,18 @@ measure_radix() {
 	run "$1" churn --vcpus 4 --seconds 1
 }
 
+# Moves are the hypervisor's.
+measure_partition() {
+	for case in dirty-log:idle dirty-log:running log-toggle:idle log-toggle:running unmap:idle unmap:running \
+		unmap-single:idle unmap-single:running; do
+		run "$1" "${case%:*}" --variant "${case#*:}" --rounds 4
+	done
+	run "$1" ping-pong
+	run "$1" replace --variant copy --rounds 100
+	run "$1" churn --vcpus 2 --seconds 1
+	run "$1" churn --vcpus 4 --seconds 1
+}
+
 measure_nested() {
 	run "$1" nested --variant dirty-log --pages 256 --rounds 4
 	run "$1" nested --variant refault --pages 64 --rounds 100
@@ -36,6 +48,10 @@ measure_hpt() {
 }
 
 guest=${1:-radix}
+if in_partition; then
+	[ "$guest" = radix ] || kht_fail demo "a partition has radix guests only"
+	guest=partition
+fi
 stock_kvm_hv
 "measure_$guest" stock
 replacement_kvm_hv

@@ -1,6 +1,7 @@
 # shellcheck shell=sh disable=SC1091,SC2154
 # mutants.sh PART...: the module with one step left out (enum kht_mutant), as the parameter of a build with DEBUG_MUTANT=any
-# says. The test named beside it must turn red. PART is radix, nested or hash. Run by scripts/negative-controls; the mutants
+# says. The test named beside it must turn red. PART is radix, nested or hash; partition or
+# refusals on a host that is one. Run by scripts/negative-controls and scripts/partition-controls; the mutants
 # that no emulated host can tell from the module are killed in tests/sim and tests/power.
 . /kht/lib.sh
 . /kht/workloads.sh
@@ -51,6 +52,22 @@ hash() {
 	more="hpt_defer=1 hpt_local=1"
 	red 34 guest-data-in-hpt-local keeps_local_removals
 	red 37 hash-return-to-a-core-flushes returns_to_a_core
+}
+
+# In a partition, under a hypervisor that keeps what it has translated until it is told.
+partition() {
+	red 1 guest-data-in-unmap run module unmap --variant idle --rounds 2
+	red 6 guest-data-in- keeps_up
+	red 8 detach-pays-what-is-owed detach_pays
+	red 9 guest-data-in-unmap-single run module unmap-single --variant idle --rounds 2
+	red 16 guest-data-in-unmap-single run module unmap-single --variant running --pages 32 --rounds 10
+	red 61 guest-data-in-unmap run module unmap --variant idle --rounds 2
+	red 62 guest-data-in- keeps_up
+}
+
+# The same, and it refuses some.
+refusals() {
+	red 60 guest-data-in-unmap-single run module unmap-single --variant idle --pages 32 --rounds 20
 }
 
 more=

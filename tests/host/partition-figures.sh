@@ -11,7 +11,7 @@ partition_stock_case() {
 
 partition_stock() {
 	partition_stock_case dirty-log idle 12
-	stock_harvest_ns=$(figure ns)
+	stock_harvest_ns=$(figure least_ns)
 	partition_stock_case dirty-log running 3
 	for workload in log-toggle unmap; do
 		partition_stock_case $workload idle 2
@@ -48,11 +48,18 @@ partition_running() {
 
 harvest_is_five_times_as_fast() {
 	partition_idle dirty-log 12
-	if [ $((5 * $(figure ns))) -le "$stock_harvest_ns" ]; then
-		kht_pass "dirty-log-idle-takes-a-fifth-of-the-time: $(figure ns) ns, stock $stock_harvest_ns ns"
+	if [ $((5 * $(figure least_ns))) -le "$stock_harvest_ns" ]; then
+		kht_pass "dirty-log-idle-takes-a-fifth-of-the-time: $(figure least_ns) ns, stock $stock_harvest_ns ns"
 	else
-		kht_fail dirty-log-idle-takes-a-fifth-of-the-time "$(figure ns) ns, stock $stock_harvest_ns ns"
+		kht_fail dirty-log-idle-takes-a-fifth-of-the-time "$(figure least_ns) ns, stock $stock_harvest_ns ns"
 	fi
+}
+
+partition_ping_pong() {
+	run module ping-pong --pages 1600
+	expect ping-pong-asks-at-most-once-a-page broadcasts -le 1600
+	expect ping-pong-asks-for-nothing-at-once op_hcalls -eq 0
+	expect ping-pong-replays-single-pages tlb_replayed_pages -ge 1600
 }
 
 partition_module() {
@@ -65,10 +72,7 @@ partition_module() {
 	expect unmap-running-does-ask broadcasts -ge 1
 	run module unmap-single --variant idle --rounds 2
 	expect unmap-single-idle-asks-for-nothing op_hcalls -eq 0
-	run module ping-pong --pages 6400
-	expect ping-pong-asks-at-most-once-a-page broadcasts -le 6400
-	expect ping-pong-asks-for-nothing-at-once op_hcalls -eq 0
-	expect ping-pong-replays-single-pages tlb_replayed_pages -ge 6400
+	partition_ping_pong
 	if takes_ranges; then
 		# Fewer than the ceiling, and yet one: it is a range.
 		run module dirty-log --variant running --pages 48 --rounds 8
@@ -105,3 +109,5 @@ refusals_are_counted() {
 		kht_fail nothing-was-refused "$refusals were"
 	fi
 }
+
+refusals_are_logged() { dmesg | grep 'kvm_hv_tlb: the hypervisor refuses a flush of LPID'; }
