@@ -21,9 +21,9 @@
 #include <asm/mmu.h>
 #include <asm/reg.h>
 #include <asm/tlbflush.h>
-#include "kht_env.h"
-#include "kht_faults.h"
-#include "kht_power.h"
+#include "core/env.h"
+#include "module/faults.h"
+#include "power/flush.h"
 #include "hcalls.h"
 #include "instructions.h"
 

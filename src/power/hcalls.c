@@ -26,9 +26,9 @@
 #include <asm/hvcall.h>
 #include <asm/kvm_ppc.h>
 #include <asm/kvm_book3s.h>
-#include "kht_ledger.h"
-#include "kht_power.h"
 #include "compat/kvm_book3s.h"
+#include "core/ledger.h"
+#include "power/flush.h"
 #include "hcalls.h"
 #include "instructions.h"
 
