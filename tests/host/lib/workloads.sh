@@ -8,6 +8,7 @@ PER_PAGE=3
 # settles at an entry.
 AT_ONCE=broadcasts
 in_partition() { grep -q 'pSeries' /proc/cpuinfo; }
+# shellcheck disable=SC2034 # for those who source this
 ! in_partition || PER_PAGE=1 AT_ONCE=op_hcalls
 PAGES=1024
 # shellcheck disable=SC2034 # for those who source this

@@ -1,4 +1,4 @@
-# shellcheck shell=sh disable=SC1091
+# shellcheck shell=sh disable=SC1091,SC2034
 # partition-brief.sh: what Debian's own QEMU can show of a host that is a partition: workloads whose vCPU is out of guest
 # when the host invalidates. Of one in guest that QEMU flushes nothing (scripts/bench/qemu).
 . /kht/lib.sh

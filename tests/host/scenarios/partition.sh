@@ -1,4 +1,4 @@
-# shellcheck shell=sh disable=SC1091
+# shellcheck shell=sh disable=SC1091,SC2034
 # partition.sh [SECONDS]: what the module promises to a host that is a partition (pseries), with churns of that length
 # (4): first the stock figures, then the module's, then what can happen to it while guests run.
 CHURN_SECONDS=${1:-4}
