@@ -33,7 +33,7 @@ bool kht_nesting;
 bool kht_hashing;
 bool kht_hash_owing, kht_hash_deferring;
 
-struct kht_domain __rcu *kht_domain_table[KHT_NR_LPIDS];
+struct kht_domain __rcu *kht_domain_table[KHT_DOMAIN_PLACES];
 static LIST_HEAD(domains);
 static LIST_HEAD(dismissed);		/* unpublished, but a batch may still be at work on them */
 static DEFINE_MUTEX(domain_mutex);	/* domains, open; who adds to the table or removes a guest */
@@ -115,13 +115,18 @@ static bool publish_kind(struct kht_domain *d)
 	if (!mutex_trylock(setup))
 		return false;
 	kht_note_kind(d);
-	rcu_assign_pointer(kht_domain_table[d->lpid], d);
+	rcu_assign_pointer(*kht_place(d->lpid), d);
 	mutex_unlock(setup);
 	return true;
 }
 
+static bool taken(u64 lpid)
+{
+	return rcu_access_pointer(*kht_place(lpid));
+}
+
 /*
- * Out of memory, too late, or the guest's MMU is just being set up: NULL, and the guest keeps
+ * Out of memory, too late, no place, or the guest's MMU is just being set up: NULL, and the guest keeps
  * stock behaviour, in the last case until its next entry.
  */
 static struct kht_domain *publish(struct kvm *kvm, bool live)
@@ -129,7 +134,7 @@ static struct kht_domain *publish(struct kvm *kvm, bool live)
 	struct kht_domain *d;
 
 	lockdep_assert_held(&domain_mutex);
-	if (!open || kvm->arch.lpid >= KHT_NR_LPIDS || kht_domain_of(kvm))
+	if (!open || (u64)kvm->arch.lpid > U32_MAX || taken(kvm->arch.lpid))
 		return NULL;
 	d = alloc_domain(kvm, kvm->arch.lpid);
 	if (!d)
@@ -163,11 +168,11 @@ static bool publish_existing(struct kht_domain *d, int number)
 
 	spin_lock(&kvm->mmu_lock);
 	gp = idr_find(&kvm->arch.kvm_nested_guest_idr, number);
-	fits = gp && gp->shadow_lpid == d->lpid && !kht_domain(d->lpid);
+	fits = gp && gp->shadow_lpid == d->lpid && !taken(d->lpid);
 	if (fits) {
 		raw_spin_lock(&shadow_lock);
 		list_add_rcu(&d->sibling, &d->l1->shadows);
-		rcu_assign_pointer(kht_domain_table[d->lpid], d);
+		rcu_assign_pointer(*kht_place(d->lpid), d);
 		raw_spin_unlock(&shadow_lock);
 	}
 	spin_unlock(&kvm->mmu_lock);
@@ -180,7 +185,7 @@ static struct kht_domain *publish_shadow(struct kht_domain *l1, u32 lpid, int nu
 	struct kht_domain *d;
 
 	lockdep_assert_held(&domain_mutex);
-	if (!open || lpid >= KHT_NR_LPIDS)
+	if (!open)
 		return NULL;
 	d = alloc_domain(l1->kvm, lpid);
 	if (!d)
@@ -197,7 +202,7 @@ static struct kht_domain *publish_shadow(struct kht_domain *l1, u32 lpid, int nu
 static void unpublish_shadow(struct kht_domain *d)
 {
 	lockdep_assert_held(&shadow_lock);
-	RCU_INIT_POINTER(kht_domain_table[d->lpid], NULL);
+	RCU_INIT_POINTER(*kht_place(d->lpid), NULL);
 	list_del_rcu(&d->sibling);
 	call_rcu(&d->rcu, free_domain_rcu);
 }
@@ -233,7 +238,7 @@ static void unpublish(struct kht_domain *d)
 	list_for_each_entry_safe(shadow, next, &d->shadows, sibling)
 		unpublish_shadow(shadow);
 	raw_spin_unlock(&shadow_lock);
-	RCU_INIT_POINTER(kht_domain_table[d->lpid], NULL);
+	RCU_INIT_POINTER(*kht_place(d->lpid), NULL);
 	list_del(&d->node);
 }
 
@@ -481,7 +486,7 @@ static void dismiss(struct kht_domain *d)
 
 	if (!kvm_get_kvm_safe(kvm)) {
 		mutex_unlock(&domain_mutex);
-		wait_event(domain_gone, rcu_access_pointer(kht_domain_table[lpid]) != d);
+		wait_event(domain_gone, rcu_access_pointer(*kht_place(lpid)) != d);
 		mutex_lock(&domain_mutex);
 		return;
 	}
@@ -522,16 +527,16 @@ void kht_domains_free(void)
 	mutex_unlock(&domain_mutex);
 }
 
-/* The guest with the lowest LPID from *@lpid on, held; or NULL. */
-static struct kvm *hold_guest(u32 *lpid)
+/* The guest in the first place from *@place on, held; or NULL. */
+static struct kvm *hold_guest(u32 *place)
 {
 	struct kvm *kvm = NULL;
 	struct kht_domain *d;
 
 	mutex_lock(&domain_mutex);
 	rcu_read_lock();
-	for (; *lpid < KHT_NR_LPIDS; ++*lpid) {
-		d = kht_domain(*lpid);
+	for (; *place < KHT_DOMAIN_PLACES; ++*place) {
+		d = rcu_dereference(kht_domain_table[*place]);
 		if (!d || d->l1 || !kvm_get_kvm_safe(d->kvm))
 			continue;
 		kvm = d->kvm;
@@ -549,9 +554,9 @@ static struct kvm *hold_guest(u32 *lpid)
 void kht_visit_guests(void (*fn)(struct kvm *kvm, void *arg), void *arg)
 {
 	struct kvm *kvm;
-	u32 lpid;
+	u32 place;
 
-	for (lpid = 0; (kvm = hold_guest(&lpid)); lpid++) {
+	for (place = 0; (kvm = hold_guest(&place)); place++) {
 		fn(kvm, arg);
 		kvm_put_kvm(kvm);
 	}
@@ -670,11 +675,11 @@ static bool hash_guests(void)
 {
 	struct kht_domain *d;
 	bool found = false;
-	u32 lpid;
+	u32 place;
 
 	rcu_read_lock();
-	for (lpid = 0; lpid < KHT_NR_LPIDS && !found; lpid++) {
-		d = kht_domain(lpid);
+	for (place = 0; place < KHT_DOMAIN_PLACES && !found; place++) {
+		d = rcu_dereference(kht_domain_table[place]);
 		found = d && READ_ONCE(d->ledger->hash);
 	}
 	rcu_read_unlock();

@@ -103,9 +103,18 @@ void kht_on_vm_destroy(struct kvm *kvm);	/* may sleep */
 void kht_on_lpid_free(u32 lpid);		/* any context, preemption off */
 void kht_adopt(struct kvm_vcpu *vcpu);		/* any context, preemption off */
 
-#define KHT_NR_LPIDS	(1UL << 12)	/* POWER9 and later: LPIDR has 12 bits */
+/*
+ * LPIDR has 12 bits (POWER9 and later): each LPID has a place of its own. In a partition the API v2 lets the
+ * hypervisor choose the numbers. Of two guests in one place the second one keeps stock behaviour.
+ */
+#define KHT_DOMAIN_PLACES	(1UL << 12)
 
-extern struct kht_domain __rcu *kht_domain_table[KHT_NR_LPIDS];
+extern struct kht_domain __rcu *kht_domain_table[KHT_DOMAIN_PLACES];
+
+static inline struct kht_domain __rcu **kht_place(u64 lpid)
+{
+	return &kht_domain_table[lpid % KHT_DOMAIN_PLACES];
+}
 
 /*
  * The domain of an LPID or NULL. A domain is freed a grace period after it left
@@ -114,9 +123,9 @@ extern struct kht_domain __rcu *kht_domain_table[KHT_NR_LPIDS];
  */
 static inline struct kht_domain *kht_domain(u64 lpid)
 {
-	if (unlikely(lpid >= KHT_NR_LPIDS))
-		return NULL;
-	return rcu_dereference_raw(kht_domain_table[lpid]);
+	struct kht_domain *d = rcu_dereference_raw(*kht_place(lpid));
+
+	return d && d->lpid == lpid ? d : NULL;
 }
 
 static inline struct kht_domain *kht_domain_of(struct kvm *kvm)
