@@ -19,10 +19,6 @@
 
 struct kht_thread *kht_threads;
 struct kht_vcpu *const kht_no_vcpus[KVM_MAX_VCPUS];
-bool kht_deferring;
-bool kht_moving;
-bool kht_nesting;
-bool kht_hashing;
 bool kht_hash_owing, kht_hash_deferring;
 
 struct kht_domain __rcu *kht_domain_table[KHT_NR_LPIDS];
@@ -342,7 +338,7 @@ static void dismiss(struct kht_domain *d)
 
 /*
  * No domain is found any more on return; kht_domains_free() ends them. The hooks
- * are still in place, kht_deferring is false and kht_domains_pay() is done.
+ * are still in place, KHT_DEFER is false and kht_domains_pay() is done.
  * litmus: detach-decide, domain-free
  */
 void kht_domains_close(void)

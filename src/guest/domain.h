@@ -62,21 +62,6 @@ extern struct kht_thread *kht_threads;		/* by CPU number */
 extern struct kht_vcpu *const kht_no_vcpus[KVM_MAX_VCPUS];	/* all NULL */
 
 /*
- * True while invalidations may become debts or be batched. Written by attach
- * and detach only; cleared first, set last (invariant 8).
- */
-extern bool kht_deferring;
-
-/* True while vCPU moves are ours: the order of writes as above. */
-extern bool kht_moving;
-
-/* True while nested guests may have domains: their hooks are in place. */
-extern bool kht_nesting;
-
-/* True while what the host invalidates of hash guests comes to us. */
-extern bool kht_hashing;
-
-/*
  * Hash guests settle by tlbiel with R=0, which silicon has not been asked about: so only on demand (hpt_defer,
  * hpt_local). owing: an entry settles what is recorded; otherwise the kernel has executed all of it itself.
  * deferring: more may be recorded. The one is set first and cleared last (src/attach/attach.c).

@@ -12,6 +12,7 @@
 #include "guest/domain.h"
 #include "guest/entry.h"
 #include "guest/vcpu.h"
+#include "module/features.h"
 #include "power/flush.h"
 #include "kht_direct.h"
 #include "kht_trace.h"
@@ -67,7 +68,7 @@ static noinline void enter_unknown(struct kvm_vcpu *vcpu, struct kht_thread *t, 
 	kht_store_release(&t->guest, key);
 	if (t->call)
 		kht_call_end(t);
-	if (!vcpu->arch.nested || READ_ONCE(kht_nesting))
+	if (!vcpu->arch.nested || kht_is_on(KHT_NESTED))
 		kht_adopt(vcpu);
 }
 

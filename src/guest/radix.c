@@ -4,6 +4,7 @@
 #include "guest/batch.h"
 #include "guest/domain.h"
 #include "guest/radix.h"
+#include "module/features.h"
 #include "module/params.h"
 #include "power/flush.h"
 #include "core/protocol.h"
@@ -16,7 +17,7 @@
  */
 static bool ours(const struct kht_domain *d)
 {
-	return READ_ONCE(kht_deferring) && READ_ONCE(d->live) &&
+	return kht_is_on(KHT_DEFER) && READ_ONCE(d->live) &&
 	       kvm_is_radix(d->kvm) && READ_ONCE(d->kvm->arch.mmu_ready);
 }
 

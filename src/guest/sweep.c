@@ -109,7 +109,7 @@ static void hold_chain(struct sweep *s, unsigned long gfn)
 }
 
 /*
- * Nobody is in guest: what is held becomes a debt. Invariant 8: kht_deferring may be false by
+ * Nobody is in guest: what is held becomes a debt. Invariant 8: KHT_DEFER may be false by
  * now, but a sweep is inside its operation, which detaching waits for before it pays.
  */
 static bool defer(const struct sweep *s)

@@ -14,6 +14,7 @@
 #include "guest/domain.h"
 #include "guest/entry.h"
 #include "guest/vcpu.h"
+#include "module/features.h"
 #include "module/params.h"
 #include "power/flush.h"
 #include "core/protocol.h"
@@ -190,7 +191,7 @@ void kht_on_vcpu_move(struct kvm_vcpu *vcpu, int cpu)
 	if (!kvm_is_radix(kvm))
 		return move_hash(d, vcpu, cpu);
 	v = kht_vcpu_state(d, vcpu);
-	if (!v || !READ_ONCE(kht_moving) || !READ_ONCE(kht_param_lazy_move) || irqs_disabled())
+	if (!v || !kht_is_on(KHT_LAZY_MOVE) || !READ_ONCE(kht_param_lazy_move) || irqs_disabled())
 		return;
 	m = kht_vcpu_load(v, prev, cpu, prev >= 0 && kht_core_of(prev).first == kht_core_of(cpu).first);
 	if (!m.moved)

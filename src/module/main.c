@@ -46,9 +46,6 @@ static void show_attachment(struct seq_file *m)
 static int status_show(struct seq_file *m, void *unused)
 {
 	show_attachment(m);
-	seq_printf(m, "defer: %d\nlazy_move: %d\nhpt_defer: %d\nhpt_local: %d\n",
-		   kht_param_defer, kht_param_lazy_move, kht_param_hpt_defer, kht_param_hpt_local);
-	seq_printf(m, "rc_sync: %d\nrc_audit: %d\n", kht_param_rc_sync, kht_param_rc_audit);
 	seq_printf(m, "batch_ceiling: %u\nlog_entries: %u\n", kht_param_batch_ceiling,
 		   kht_param_log_entries);
 	if (KHT_MUTANT != KHT_MUT_NONE)
