@@ -152,7 +152,7 @@ static void detach_hooks(void)
 	kht_detach_hooks(KHT_HOOKS_NESTED);
 	kht_detach_hooks(KHT_HOOKS_RADIX_ONLY);
 	kht_detach_hooks(KHT_HOOKS_INVALIDATIONS);
-	/* Who was on the way to kht_harvest() is inside by now, or has been. */
+	/* A task on its way to kht_harvest() is inside by now, or has been. */
 	kht_wait_for_ops();
 }
 

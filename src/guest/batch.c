@@ -45,7 +45,7 @@ static struct kht_batcher *slot_of(struct kht_domain *d, struct task_struct *tas
 
 /*
  * Is the vCPU that is loaded on this CPU in a call of the guest @l1 (kht_call_begin())? Without
- * KHT_DEFER no more: who detaches waits for those that saw it, and pays what they have absorbed.
+ * KHT_DEFER no more: a detachment waits for those that saw it, and pays what they have absorbed.
  * litmus: detach-decide
  */
 static bool calling(const struct kht_domain *l1)
@@ -147,7 +147,7 @@ void kht_batch_end(struct kht_domain *d)
 	struct kht_domain *shadow;
 
 	if (slot) {
-		/* Whoever claims the slot next overwrites what kht_batching() has read of it. */
+		/* The next to claim the slot overwrites what kht_batching() has read of it. */
 		smp_store_release(&slot->task, NULL);
 	}
 	kht_batch_cover(d);
@@ -236,8 +236,8 @@ void kht_call_begin(struct kvm_vcpu *vcpu)
 }
 
 /*
- * Invariants 2 and 7: the L1 runs on, or may, and relies on what it has asked for. Who detaches may
- * have taken the call away just now, by interrupt (kht_domains_close()), and has paid.
+ * Invariants 2 and 7: the L1 runs on, or may, and relies on what it has asked for. A detachment may
+ * have taken the call away just now, by interrupt (kht_forget_entries()), and has paid.
  */
 void kht_call_end(struct kht_thread *t)
 {

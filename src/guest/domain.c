@@ -24,7 +24,7 @@ bool kht_hash_owing, kht_hash_deferring;
 struct kht_domain __rcu *kht_domain_table[KHT_NR_LPIDS];
 static LIST_HEAD(domains);
 static LIST_HEAD(dismissed);		/* unpublished, but a batch may still be at work on them */
-static DEFINE_MUTEX(domain_mutex);	/* domains, doors_open; who adds to the table or removes a guest */
+static DEFINE_MUTEX(domain_mutex);	/* domains, doors_open; to add to the table or remove a guest */
 static DEFINE_RAW_SPINLOCK(shadow_lock);	/* lists of shadows; their entries in the table */
 static DECLARE_WAIT_QUEUE_HEAD(domain_gone);
 static bool doors_open;			/* domains may be made */

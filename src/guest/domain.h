@@ -23,7 +23,7 @@ struct kht_batcher {
 /* kht_lock()'s */
 struct kht_ledger_lock {
 	raw_spinlock_t lock;
-	unsigned long flags;		/* interrupts of who holds it */
+	unsigned long flags;		/* interrupts of its holder */
 };
 
 /*

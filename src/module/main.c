@@ -32,7 +32,7 @@ int kht_apply_enabled(void)
 	return rc;
 }
 
-/* It answers whatever happens: who attaches or detaches is not waited for. */
+/* It answers whatever happens: an attachment or a detachment is not waited for. */
 static void show_attachment(struct seq_file *m)
 {
 	if (!down_read_trylock(&attach_sem)) {
