@@ -24,8 +24,8 @@ partition_stock() {
 }
 
 partition_status() {
-	kht_check status-says-what-is-on status_is_readable attached invalidations auditor
-	for passive in moves nested "hash guests" "hash hcalls"; do
+	kht_check status-says-what-is-on status_is_readable attached defer
+	for passive in lazy_move nested hpt_defer hpt_local; do
 		kht_check "status-says-why-$passive-is-off" grep "^$passive: off (" "$STATUS"
 	done
 	kht_check status-names-the-executor grep "^executor: hcall, API v[12], H_[A-Z]*_INVALIDATE$" "$STATUS"
