@@ -2,6 +2,7 @@
 /* kvm-hv-tlb: when and where KVM-HV flushes guest translations. */
 #include <linux/debugfs.h>
 #include <linux/module.h>
+#include <linux/notifier.h>
 #include <linux/rwsem.h>
 #include <linux/seq_file.h>
 #include "kht_attach.h"
@@ -9,6 +10,7 @@
 #include "kht_module.h"
 #include "kht_params.h"
 #include "kht_stats.h"
+#include "kht_version.h"
 
 #define CREATE_TRACE_POINTS
 #include "kht_trace.h"
@@ -26,10 +28,37 @@ int kht_apply_enabled(void)
 	if (initialised && kht_param_enabled)
 		rc = kht_attach();
 	else if (initialised)
-		kht_detach();
+		kht_detach("disabled by the parameter enabled");
 	up_write(&attach_sem);
 	return rc;
 }
+
+/*
+ * When kvm-hv goes, its guests are gone and its exit has run; its text and data stay until this returns. So
+ * attach_sem is taken even when nothing is attached: whoever detaches just now still writes there.
+ */
+static void let_go(const struct module *mod)
+{
+	down_write(&attach_sem);
+	if (kht_is_attached_to(mod))
+		kht_detach(KHT_WHY_NO_KVM_HV);
+	up_write(&attach_sem);
+}
+
+static int on_module(struct notifier_block *nb, unsigned long state, void *mod)
+{
+	if (state == MODULE_STATE_LIVE && kht_is_kvm_hv(mod))
+		kht_apply_enabled();
+	else if (state == MODULE_STATE_GOING)
+		let_go(mod);
+	return NOTIFY_OK;
+}
+
+/* First: tracepoints and kprobes expect that nobody uses those of a module that goes. */
+static struct notifier_block module_nb = {
+	.notifier_call = on_module,
+	.priority = INT_MAX,
+};
 
 /* It answers whatever happens: who attaches or detaches is not waited for. */
 static void show_attachment(struct seq_file *m)
@@ -97,6 +126,11 @@ static int __init kht_init(void)
 
 	if (rc)
 		return rc;
+	rc = register_module_notifier(&module_nb);
+	if (rc) {
+		kht_domains_exit();
+		return rc;
+	}
 	make_files();
 	down_write(&attach_sem);
 	initialised = true;
@@ -107,8 +141,9 @@ static int __init kht_init(void)
 
 static void __exit kht_exit(void)
 {
+	unregister_module_notifier(&module_nb);
 	down_write(&attach_sem);
-	kht_detach();
+	kht_detach("the module is being unloaded");
 	initialised = false;
 	up_write(&attach_sem);
 	kht_wait_for_text();
@@ -123,5 +158,4 @@ module_exit(kht_exit);
 MODULE_DESCRIPTION("Decides when and where KVM-HV flushes guest translations");
 MODULE_AUTHOR("kvm-hv-tlb authors");
 MODULE_LICENSE("GPL");
-MODULE_VERSION("0.1.0");
-MODULE_SOFTDEP("pre: kvm-hv");
+MODULE_VERSION(KHT_VERSION);
