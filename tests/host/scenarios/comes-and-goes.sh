@@ -9,7 +9,7 @@ says_attached() { grep -q "^attached: $1" "$STATUS" || { grep '^attached' "$STAT
 says_why() { says_attached "off (kvm-hv is not loaded; the module attaches when it comes)"; }
 
 come_and_go() {
-	for time in 1 2 3 4 5 6; do
+	for _ in 1 2 3 4 5 6; do
 		rmmod kvm_hv && says_why && modprobe kvm-hv && says_attached on || return
 	done
 }
@@ -21,7 +21,7 @@ with_somebody_else_switching() {
 		module_set enabled 1
 	done 2>/dev/null &
 	come=0
-	for time in 1 2 3 4 5 6; do
+	for _ in 1 2 3 4 5 6; do
 		{ rmmod kvm_hv || { sleep 1 && rmmod kvm_hv; }; } && modprobe kvm-hv || come=1
 	done
 	rmdir /tmp/switching
