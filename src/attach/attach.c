@@ -36,7 +36,11 @@
 #include <asm/kvm_ppc.h>
 #include "attach/attach.h"
 #include "module/faults.h"
-#include "guest/guest.h"
+#include "guest/adopt.h"
+#include "guest/audit.h"
+#include "guest/domain.h"
+#include "guest/entry.h"
+#include "guest/pay.h"
 #include "module/params.h"
 #include "power/flush.h"
 
@@ -308,7 +312,7 @@ static int attach_to_kvm_hv(void)
 			     "a kernel without CONFIG_TRACEPOINTS needs a replacement kvm-hv");
 		goto unwrap;
 	}
-	kht_domains_open();
+	kht_adopt_begin();
 	WRITE_ONCE(kht_moving, true);
 	WRITE_ONCE(nested_tried, false);
 	WRITE_ONCE(kht_deferring, hooked);
@@ -365,6 +369,8 @@ void kht_detach(const char *why)
 	kht_wait_for_ops();
 	kht_domains_pay();
 	kht_domains_close();
+	kht_forget_entries();
+	kht_adopt_end();
 	kht_wait_for_ops();
 	kht_domains_free();
 	kht_detach_entry();

@@ -8,7 +8,15 @@
 #include "attach/attach.h"
 #include "kht_direct.h"
 #include "module/faults.h"
-#include "guest/guest.h"
+#include "guest/batch.h"
+#include "guest/domain.h"
+#include "guest/entry.h"
+#include "guest/hcall.h"
+#include "guest/hpt.h"
+#include "guest/nested.h"
+#include "guest/radix.h"
+#include "guest/range.h"
+#include "guest/vcpu.h"
 
 static struct kht_direct *table;	/* NULL: the kvm-hv that is loaded has none for us */
 

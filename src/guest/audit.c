@@ -34,7 +34,8 @@
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/seq_file.h>
-#include "guest/guest.h"
+#include "guest/audit.h"
+#include "guest/domain.h"
 
 #define SLOTS	512	/* of a table, looked at before mmu_lock is given up */
 #define LINES	32	/* findings printed; the rest is counted */

@@ -26,7 +26,8 @@
 #include <linux/rculist.h>
 #include <linux/sched.h>
 #include "core/env.h"
-#include "guest/guest.h"
+#include "guest/batch.h"
+#include "guest/domain.h"
 #include "module/params.h"
 #include "core/protocol.h"
 #include "kht_trace.h"

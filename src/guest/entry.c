@@ -3,13 +3,20 @@
  * Guest entry, and the other place that uses a guest's translations:
  * quadrant accesses of the host.
  */
+#include <linux/cpu.h>
 #include <linux/sched.h>
-#include "kht_direct.h"
-#include "core/env.h"
-#include "guest/guest.h"
-#include "power/flush.h"
+#include <linux/smp.h>
 #include "core/protocol.h"
+#include "guest/adopt.h"
+#include "guest/batch.h"
+#include "guest/domain.h"
+#include "guest/entry.h"
+#include "guest/vcpu.h"
+#include "power/flush.h"
+#include "kht_direct.h"
 #include "kht_trace.h"
+
+struct kht_seat __percpu *kht_seats;
 
 static void count_settle(struct kht_domain *d, const struct kht_debt *debt)
 {
@@ -192,4 +199,58 @@ bool kht_in_quadrant(void)
 void kht_quadrant_end(void)
 {
 	kht_leave(&kht_threads[smp_processor_id()].quadrant);
+}
+
+/* From here on the next entry of each of its vCPUs goes the long way (kht_direct_enter()). */
+void kht_forget_vcpus(const struct kht_ledger *l)
+{
+	unsigned int cpu;
+
+	if (!kht_seats)
+		return;
+	for_each_possible_cpu(cpu)
+		if (READ_ONCE(per_cpu_ptr(kht_seats, cpu)->ledger) == l)
+			WRITE_ONCE(per_cpu_ptr(kht_seats, cpu)->vcpu, KHT_NOBODY);
+}
+
+/* By interrupt, which an entry that has found a domain holds off until it is over. */
+static void empty_seat(void *unused)
+{
+	this_cpu_write(kht_seats->vcpu, KHT_NOBODY);
+}
+
+/*
+ * Nobody has a seat on return, nor gets one: no domain is found any more. The seat of a CPU
+ * that is offline would still be there when it comes back.
+ * litmus: domain-free
+ */
+static void empty_seats(void)
+{
+	unsigned int cpu;
+
+	if (!kht_seats)
+		return;
+	cpus_read_lock();
+	on_each_cpu(empty_seat, NULL, 1);
+	for_each_possible_cpu(cpu)
+		if (!cpu_online(cpu))
+			WRITE_ONCE(per_cpu_ptr(kht_seats, cpu)->vcpu, KHT_NOBODY);
+	cpus_read_unlock();
+}
+
+/* By interrupt, on the CPU whose thread it is: kht_call_end(). */
+static void forget_call(void *unused)
+{
+	WRITE_ONCE(kht_threads[smp_processor_id()].call, NULL);
+}
+
+/*
+ * The grace period: who has fetched a seat or a domain before is done with it.
+ * litmus: domain-free
+ */
+void kht_forget_entries(void)
+{
+	empty_seats();
+	on_each_cpu(forget_call, NULL, 1);
+	synchronize_rcu();
 }

@@ -15,7 +15,10 @@
  * preemption on: whom we would wait for may need this CPU. So nothing is waited for. All
  * locks are tried before anything is changed; if one is taken, the kernel's function runs.
  */
-#include "guest/guest.h"
+#include "guest/batch.h"
+#include "guest/domain.h"
+#include "guest/hcall.h"
+#include "guest/hpt.h"
 #include "guest/hpte.h"
 #include "module/params.h"
 #include "power/flush.h"

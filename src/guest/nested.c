@@ -59,7 +59,10 @@
 #include <linux/pgtable.h>
 #include <asm/pte-walk.h>
 #include "core/env.h"
-#include "guest/guest.h"
+#include "guest/batch.h"
+#include "guest/domain.h"
+#include "guest/nested.h"
+#include "guest/radix.h"
 #include "module/params.h"
 #include "power/flush.h"
 

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Host invalidations of a radix guest: absorb, defer, or leave to the kernel. */
 #include <linux/log2.h>
-#include "guest/guest.h"
+#include "guest/batch.h"
+#include "guest/domain.h"
+#include "guest/radix.h"
 #include "module/params.h"
 #include "power/flush.h"
 #include "core/protocol.h"

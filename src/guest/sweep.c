@@ -19,7 +19,10 @@
 #include <linux/slab.h>
 #include "core/env.h"
 #include "module/faults.h"
-#include "guest/guest.h"
+#include "guest/batch.h"
+#include "guest/domain.h"
+#include "guest/hpt.h"
+#include "guest/sweep.h"
 #include "guest/hpte.h"
 #include "module/params.h"
 #include "power/flush.h"

@@ -10,7 +10,10 @@
 #include <linux/smp.h>
 #include "kht_direct.h"
 #include "module/faults.h"
-#include "guest/guest.h"
+#include "guest/batch.h"
+#include "guest/domain.h"
+#include "guest/entry.h"
+#include "guest/vcpu.h"
 #include "module/params.h"
 #include "power/flush.h"
 #include "core/protocol.h"

@@ -6,7 +6,8 @@
 #include <linux/rwsem.h>
 #include <linux/seq_file.h>
 #include "attach/attach.h"
-#include "guest/guest.h"
+#include "guest/audit.h"
+#include "guest/domain.h"
 #include "module/main.h"
 #include "module/params.h"
 #include "module/stats.h"
