@@ -79,7 +79,7 @@ static void go_live(struct kht_domain *d)
 }
 
 /*
- * A round, for all guests that wait for one. Who entered such a guest before it had a domain is in no
+ * A round, for all guests that wait for one. A thread that entered such a guest before it had a domain is in no
  * ledger (invariant 8). Three things together make that end:
  *
  * - Every thread in a guest has a mark: since kht_adopt_begin() for those that were in one before there was
@@ -141,8 +141,8 @@ void kht_adopt(struct kvm_vcpu *vcpu)
 }
 
 /*
- * The entry hook is in place. Who is in a guest since before has no mark: the interrupt ends that, once
- * for all guests there are, and from here on whoever is in a guest has one.
+ * The entry hook is in place. A thread in a guest since before has no mark: the interrupt ends that, once
+ * for all guests there are, and from here on each thread in a guest has one.
  * litmus: adopt-guest
  */
 void kht_adopt_begin(void)

@@ -19,16 +19,12 @@
 
 struct kht_thread *kht_threads;
 struct kht_vcpu *const kht_no_vcpus[KVM_MAX_VCPUS];
-bool kht_deferring;
-bool kht_moving;
-bool kht_nesting;
-bool kht_hashing;
 bool kht_hash_owing, kht_hash_deferring;
 
 struct kht_domain __rcu *kht_domain_table[KHT_NR_LPIDS];
 static LIST_HEAD(domains);
 static LIST_HEAD(dismissed);		/* unpublished, but a batch may still be at work on them */
-static DEFINE_MUTEX(domain_mutex);	/* domains, doors_open; who adds to the table or removes a guest */
+static DEFINE_MUTEX(domain_mutex);	/* domains, doors_open; to add to the table or remove a guest */
 static DEFINE_RAW_SPINLOCK(shadow_lock);	/* lists of shadows; their entries in the table */
 static DECLARE_WAIT_QUEUE_HEAD(domain_gone);
 static bool doors_open;			/* domains may be made */
@@ -342,7 +338,7 @@ static void dismiss(struct kht_domain *d)
 
 /*
  * No domain is found any more on return; kht_domains_free() ends them. The hooks
- * are still in place, kht_deferring is false and kht_domains_pay() is done.
+ * are still in place, KHT_DEFER is false and kht_domains_pay() is done.
  * litmus: detach-decide, domain-free
  */
 void kht_domains_close(void)

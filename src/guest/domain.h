@@ -23,7 +23,7 @@ struct kht_batcher {
 /* kht_lock()'s */
 struct kht_ledger_lock {
 	raw_spinlock_t lock;
-	unsigned long flags;		/* interrupts of who holds it */
+	unsigned long flags;		/* interrupts of its holder */
 };
 
 /*
@@ -60,21 +60,6 @@ struct kht_domain {
 
 extern struct kht_thread *kht_threads;		/* by CPU number */
 extern struct kht_vcpu *const kht_no_vcpus[KVM_MAX_VCPUS];	/* all NULL */
-
-/*
- * True while invalidations may become debts or be batched. Written by attach
- * and detach only; cleared first, set last (invariant 8).
- */
-extern bool kht_deferring;
-
-/* True while vCPU moves are ours: the order of writes as above. */
-extern bool kht_moving;
-
-/* True while nested guests may have domains: their hooks are in place. */
-extern bool kht_nesting;
-
-/* True while what the host invalidates of hash guests comes to us. */
-extern bool kht_hashing;
 
 /*
  * Hash guests settle by tlbiel with R=0, which silicon has not been asked about: so only on demand (hpt_defer,

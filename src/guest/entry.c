@@ -12,6 +12,7 @@
 #include "guest/domain.h"
 #include "guest/entry.h"
 #include "guest/vcpu.h"
+#include "module/features.h"
 #include "power/flush.h"
 #include "kht_direct.h"
 #include "kht_trace.h"
@@ -67,7 +68,7 @@ static noinline void enter_unknown(struct kvm_vcpu *vcpu, struct kht_thread *t, 
 	kht_store_release(&t->guest, key);
 	if (t->call)
 		kht_call_end(t);
-	if (!vcpu->arch.nested || READ_ONCE(kht_nesting))
+	if (!vcpu->arch.nested || kht_is_on(KHT_NESTED))
 		kht_adopt(vcpu);
 }
 
@@ -96,7 +97,7 @@ static noinline void enter_nested(struct kvm_vcpu *vcpu, struct kht_thread *t)
 		settle(d, t);
 	/*
 	 * The kernel has written this, but a vCPU that ran the same nested vCPU before may have moved since
-	 * (hide_nested_move()). The fence between is that of kht_mark().
+	 * (hide_nested_move()). The fence between is kht_mark()'s.
 	 */
 	if (unlikely(READ_ONCE(nested->prev_cpu[vcpu->arch.nested_vcpu_id]) != (short)cpu))
 		WRITE_ONCE(nested->prev_cpu[vcpu->arch.nested_vcpu_id], cpu);
@@ -131,7 +132,7 @@ void notrace kht_on_guest_enter(void *unused, struct kvm_vcpu *vcpu)
  * be taken away at its exit, to which vcpu_put has nothing to add. So not: a hash guest's
  * (kht_put_other()), a nested guest's, and one that pays for its moves (kht_vcpu_may_sync()).
  *
- * Who has the seat of a CPU has run last of all on it (kht_vcpu_ran()): a vCPU that comes
+ * The vCPU in the seat of a CPU has run last of all on it (kht_vcpu_ran()): a vCPU that comes
  * from another CPU, or is new, perhaps where another one was in memory, loses it in vcpu_load.
  */
 void kht_direct_enter(struct kvm_vcpu *vcpu)
@@ -171,7 +172,7 @@ void kht_direct_call(struct kvm_vcpu *vcpu)
 /*
  * Invariant 6: __kvmhv_copy_tofrom_guest_radix() loads and stores through the
  * guest's translations from the host. While it runs this thread counts as in
- * guest. Returns the key for kht_quadrant_end(), 0 when there is no domain.
+ * guest. Returns true when kht_quadrant_end() has to follow, false without a domain.
  *
  * Interrupts stay on in between; none of their handlers does a quadrant access,
  * and a guest entry cannot come in between.
@@ -245,7 +246,7 @@ static void forget_call(void *unused)
 }
 
 /*
- * The grace period: who has fetched a seat or a domain before is done with it.
+ * The grace period: a hook that has fetched a domain before is done with it.
  * litmus: domain-free
  */
 void kht_forget_entries(void)

@@ -6,7 +6,7 @@
  * The kernel's functions invalidate a locked HPTE and then read its R and C, which
  * hardware may set until the flush is complete. So nothing is absorbed here, as the pages
  * of a radix guest are: an HPTE is done when the function returns. With nobody in guest
- * that needs no flush now, since updates by those who were are complete
+ * that needs no flush now, since updates by the threads that were are complete
  * (kht_on_vcpu_put()). Beside a running guest many of them are done together in
  * src/guest/sweep.c, and what is left costs a broadcast each, as in stock.
  */
@@ -87,7 +87,7 @@ bool kht_on_clear_ref_hpte(struct kvm *kvm, __be64 *hpte, unsigned long index)
  * The kernel comes here before a guest first runs, whenever its hash table is another one, and
  * whenever a guest has become a hash guest or is none any more: what is in the log
  * means nothing then. Nobody is in guest; only for another process table of a guest
- * that stays what it is (KVM_PPC_CONFIGURE_V3_MMU) somebody may be, and flushes once for nothing.
+ * that keeps its MMU mode (KVM_PPC_CONFIGURE_V3_MMU) a vCPU may be, and flushes once for nothing.
  */
 void kht_on_set_partition(u32 lpid)
 {
@@ -105,7 +105,7 @@ void kht_on_set_partition(u32 lpid)
 /*
  * H_LOCAL means something only if every core that a vCPU has left since owes, so from
  * here on moves leave debts. Where the vCPUs have been before nobody knows: all cores owe
- * everything, who is in guest leaves it, and each vCPU's next move counts as one
+ * everything, a vCPU in guest leaves it, and each vCPU's next move counts as one
  * from everywhere (kht_on_vcpu_move()).
  *
  * A thread that enters the guest sees either the raised generation, and with it

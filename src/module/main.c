@@ -36,7 +36,7 @@ int kht_apply_enabled(void)
 
 /*
  * When kvm-hv goes, its guests are gone and its exit has run; its text and data stay until this returns. So
- * attach_sem is taken even when nothing is attached: whoever detaches just now still writes there.
+ * attach_sem is taken even when nothing is attached: a detachment that has begun still writes there.
  */
 static void let_go(const struct module *mod)
 {
@@ -61,7 +61,7 @@ static struct notifier_block module_nb = {
 	.priority = INT_MAX,
 };
 
-/* It answers whatever happens: who attaches or detaches is not waited for. */
+/* It answers whatever happens: an attachment or a detachment is not waited for. */
 static void show_attachment(struct seq_file *m)
 {
 	if (!down_read_trylock(&attach_sem)) {
@@ -75,9 +75,6 @@ static void show_attachment(struct seq_file *m)
 static int status_show(struct seq_file *m, void *unused)
 {
 	show_attachment(m);
-	seq_printf(m, "defer: %d\nlazy_move: %d\nhpt_defer: %d\nhpt_local: %d\n",
-		   kht_param_defer, kht_param_lazy_move, kht_param_hpt_defer, kht_param_hpt_local);
-	seq_printf(m, "rc_sync: %d\nrc_audit: %d\n", kht_param_rc_sync, kht_param_rc_audit);
 	seq_printf(m, "batch_ceiling: %u\nlog_entries: %u\n", kht_param_batch_ceiling,
 		   kht_param_log_entries);
 	if (KHT_MUTANT != KHT_MUT_NONE)
