@@ -74,13 +74,14 @@ static int stay_passive(int rc, const char *why)
 
 static int hold_kvm_hv(void)
 {
+	const struct kvmppc_ops *ops = READ_ONCE(kvmppc_hv_ops);
 	const char *unfit = kht_power_unfit();
 
 	if (unfit)
 		return stay_passive(-ENODEV, unfit);
-	if (!kvmppc_hv_ops || !try_module_get(kvmppc_hv_ops->owner))
+	if (!ops || !try_module_get(ops->owner))
 		return stay_passive(-ENOENT, KHT_WHY_NO_KVM_HV);
-	kvm_hv = kvmppc_hv_ops->owner;
+	kvm_hv = ops->owner;
 	return 0;
 }
 
@@ -354,7 +355,9 @@ bool kht_is_attached_to(const struct module *mod)
 
 bool kht_is_kvm_hv(const struct module *mod)
 {
-	return kvmppc_hv_ops && kvmppc_hv_ops->owner == mod;
+	const struct kvmppc_ops *ops = READ_ONCE(kvmppc_hv_ops);
+
+	return ops && ops->owner == mod;
 }
 
 void kht_detach(const char *why)

@@ -21,37 +21,38 @@ static bool initialised;
 static struct dentry *dir;
 static struct kht_files total_files;
 
+/* With attach_sem held. */
+static int follow_enabled(void)
+{
+	if (initialised && kht_param_enabled)
+		return kht_attach();
+	if (initialised)
+		kht_detach("disabled by the parameter enabled");
+	return 0;
+}
+
 int kht_apply_enabled(void)
 {
-	int rc = 0;
+	int rc;
 
 	down_write(&attach_sem);
-	if (initialised && kht_param_enabled)
-		rc = kht_attach();
-	else if (initialised)
-		kht_detach("disabled by the parameter enabled");
+	rc = follow_enabled();
 	up_write(&attach_sem);
 	return rc;
 }
 
 /*
- * When kvm-hv goes, its guests are gone and its exit has run; its text and data stay until this returns. So
- * attach_sem is taken even when nothing is attached: a detachment that has begun still writes there.
+ * When kvm-hv goes, its guests are gone and its exit has run; its text and data stay until this returns. So each
+ * use of them has attach_sem, and this takes it whatever is attached: a detachment that has begun still writes there.
  */
-static void let_go(const struct module *mod)
-{
-	down_write(&attach_sem);
-	if (kht_is_attached_to(mod))
-		kht_detach(KHT_WHY_NO_KVM_HV);
-	up_write(&attach_sem);
-}
-
 static int on_module(struct notifier_block *nb, unsigned long state, void *mod)
 {
+	down_write(&attach_sem);
 	if (state == MODULE_STATE_LIVE && kht_is_kvm_hv(mod))
-		kht_apply_enabled();
-	else if (state == MODULE_STATE_GOING)
-		let_go(mod);
+		follow_enabled();
+	else if (state == MODULE_STATE_GOING && kht_is_attached_to(mod))
+		kht_detach(KHT_WHY_NO_KVM_HV);
+	up_write(&attach_sem);
 	return NOTIFY_OK;
 }
 
