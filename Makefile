@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # What people type. The module itself is described in Kbuild, the bench lives in scripts/.
 
-.PHONY: help modules replacement clean-modules install deb demo check check-all check-unit check-static check-packaging \
+.PHONY: help modules replacement clean-modules install uninstall deb demo check check-all check-unit check-static check-packaging \
 	check-emulated check-sanitized check-huge check-tracers check-partition check-life check-debug check-distro check-next check-hostile \
 	measurements real-guest soak mutants prove prove-quick clean distclean
 
 help:
 	@echo 'make modules KERNEL_SRC=<kernel headers> [ARCH= CROSS_COMPILE= CC= W=1]'
 	@echo '                     build kvm-hv-tlb.ko here'
-	@echo 'make replacement KERNEL_SRC=<kernel headers> KVM_HV_SOURCE=<tree or archive of the same kernel>'
-	@echo '                     build it, and a kvm-hv.ko that calls it directly'
-	@echo 'make install         on a POWER host: build and install with dkms'
+	@echo 'make replacement KERNEL_SRC=<kernel headers> [KVM_HV_SOURCE=<tree or archive of the same kernel>]'
+	@echo '                     build a kvm-hv.ko that calls it directly'
+	@echo 'make install [FLAVOUR=replacement]'
+	@echo '                     on a POWER host: build and install with dkms; make uninstall takes it out again'
 	@echo 'make deb [SUITE=bookworm|trixie]'
 	@echo '                     build the Debian package in that Debian, into build/deb'
 	@echo 'make demo [KERNEL=6.12] [MACHINE=powernv9] [GUEST=radix|nested|hpt] [FLAVOUR=shim|replacement]'
@@ -54,14 +55,17 @@ modules clean-modules:
 	$(if $(wildcard $(KERNEL_SRC)/Makefile),,$(error there are no kernel headers in $(KERNEL_SRC): install the linux-headers package of that kernel))
 	$(MAKE) -C $(KERNEL_SRC) M=$(CURDIR) $(if $(KVM_HV_TREE),KVM_HV_SOURCE=$(KVM_HV_TREE)) $(target)
 
-# With a kvm-hv.ko of our own beside it, of a source whose version is checked first.
+# A kvm-hv.ko that calls the module: of KVM_HV_SOURCE, or of what the distro's own package has. Its version is checked.
 replacement:
-	$(if $(KVM_HV_SOURCE),,$(error name the kernel's source, for example: make $@ KERNEL_SRC=... KVM_HV_SOURCE=/usr/src/linux-source-6.12.tar.xz))
-	@tree=$$(scripts/kvm-hv-source unpack $(KVM_HV_SOURCE) $(KERNEL_SRC) $(CURDIR)/kvm-hv-source) && \
+	@source=$(or $(KVM_HV_SOURCE),$$(scripts/kvm-hv-source find $(shell cat $(KERNEL_SRC)/include/config/kernel.release) $(KERNEL_SRC))) && \
+		tree=$$(scripts/kvm-hv-source unpack $$source $(KERNEL_SRC) $(CURDIR)/kvm-hv-source) && \
 		$(MAKE) modules KVM_HV_TREE=$$tree
 
 install:
 	@scripts/install
+
+uninstall:
+	@scripts/install uninstall
 
 deb:
 	@scripts/deb $(SUITE)

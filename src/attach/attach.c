@@ -52,6 +52,7 @@
 #include "compat/kvm_book3s.h"
 
 static bool attached;
+static struct module *kvm_hv;		/* NULL: it is built in */
 static int hotplug_state;
 static char why_passive[KHT_WHY] = "not attached yet";
 static DEFINE_MUTEX(later_mutex);	/* steps 7 and 8; KHT_DEFER against them */
@@ -75,12 +76,14 @@ static int stay_passive(int rc, const char *why)
 
 static int hold_kvm_hv(void)
 {
+	const struct kvmppc_ops *ops = READ_ONCE(kvmppc_hv_ops);
 	const char *unfit = kht_power_choose();
 
 	if (unfit)
 		return stay_passive(-ENODEV, unfit);
-	if (!kvmppc_hv_ops || !try_module_get(kvmppc_hv_ops->owner))
-		return stay_passive(-ENOENT, "kvm-hv is not loaded; load it, then write 1 to the parameter enabled");
+	if (!ops || !try_module_get(ops->owner))
+		return stay_passive(-ENOENT, KHT_WHY_NO_KVM_HV);
+	kvm_hv = ops->owner;
 	return 0;
 }
 
@@ -299,23 +302,17 @@ static const char *flavour(void)
 	return kht_is_direct() ? "replacement" : "shim";
 }
 
-/* Returns 0 with at least vCPU moves ours, in a partition the entry, or an error and nothing attached. */
-int kht_attach(void)
+/* kvm-hv is held. */
+static int attach_to_kvm_hv(void)
 {
 	bool hooked;
 	int rc;
 
-	if (attached)
-		return 0;
-	rc = hold_kvm_hv();
-	if (rc)
-		return rc;
 	if (!kht_direct_find(&why_shim) && why_shim)
 		pr_warn("shim: %s; reload kvm-hv\n", why_shim);
 	if (kht_by_hcall() && !find_flusher()) {
 		pr_warn("passive: %s\n", why_passive);
-		rc = -ENOENT;
-		goto release;
+		return -ENOENT;
 	}
 	forget_marks();
 	hooked = attach_hooks();
@@ -345,7 +342,7 @@ int kht_attach(void)
 	kht_apply_hpt();
 	attach_auditor();
 	attached = true;
-	pr_info("attached to %s, flavour %s\n", module_name(kvmppc_hv_ops->owner), flavour());
+	pr_info("attached to %s, flavour %s\n", module_name(kvm_hv), flavour());
 	return 0;
 unwrap:
 	kht_detach_ops();
@@ -353,14 +350,42 @@ unplug:
 	cpuhp_remove_state_nocalls(hotplug_state);
 unhook:
 	detach_hooks();
-release:
-	module_put(kvmppc_hv_ops->owner);
 	return rc;
 }
 
-void kht_detach(void)
+/*
+ * Returns 0 with at least vCPU moves ours, in a partition the entry, or an error and nothing attached. kvm-hv may go again afterwards, as
+ * without us: each guest holds it, and when it goes the caller detaches before its text does (kht_is_attached_to()).
+ */
+int kht_attach(void)
 {
-	snprintf(why_passive, sizeof(why_passive), "disabled by the parameter enabled");
+	int rc;
+
+	if (attached)
+		return 0;
+	rc = hold_kvm_hv();
+	if (rc)
+		return rc;
+	rc = attach_to_kvm_hv();
+	module_put(kvm_hv);
+	return rc;
+}
+
+bool kht_is_attached_to(const struct module *mod)
+{
+	return attached && kvm_hv == mod;
+}
+
+bool kht_is_kvm_hv(const struct module *mod)
+{
+	const struct kvmppc_ops *ops = READ_ONCE(kvmppc_hv_ops);
+
+	return ops && ops->owner == mod;
+}
+
+void kht_detach(const char *why)
+{
+	snprintf(why_passive, sizeof(why_passive), "%s", why);
 	if (!attached)
 		return;
 	kht_audit_use(NULL);
@@ -377,7 +402,6 @@ void kht_detach(void)
 	kht_detach_ops();
 	cpuhp_remove_state_nocalls(hotplug_state);
 	detach_hooks();
-	module_put(kvmppc_hv_ops->owner);
 	attached = false;
 	pr_info("detached, every debt is settled\n");
 }

@@ -8,12 +8,17 @@
 #include "kht_direct.h"
 #include "module/features.h"
 
+struct module;
 struct seq_file;
 struct srcu_struct;
 
+#define KHT_WHY_NO_KVM_HV	"kvm-hv is not loaded; the module attaches when it comes"
+
 /* src/attach/attach.c: the whole. Serialised by the caller. */
 int kht_attach(void);
-void kht_detach(void);
+void kht_detach(const char *why);
+bool kht_is_attached_to(const struct module *mod);
+bool kht_is_kvm_hv(const struct module *mod);		/* it has been initialised */
 void kht_attach_status(struct seq_file *m);
 
 /* src/attach/symbols.c */

@@ -39,7 +39,7 @@ static int look(struct notifier_block *nb, unsigned long action, void *data)
 
 static struct notifier_block looker = { .notifier_call = look };
 
-/* kvm-hv is held by the caller, so the tracepoint stays. */
+/* The tracepoint stays: the caller holds kvm-hv, and detaches when that goes (kht_attach()). */
 static int attach_tracepoint(void)
 {
 	enter = NULL;

@@ -19,6 +19,7 @@
 #include "module/params.h"
 
 static struct kvmppc_ops stock;		/* what the members were */
+static struct kvmppc_ops *wrapped;	/* kvm-hv forgets kvmppc_hv_ops when it goes */
 
 /* A wrapper that may sleep is inside; the others run with preemption off. */
 DEFINE_SRCU(kht_inside);
@@ -187,9 +188,10 @@ int kht_attach_ops(void)
 	for (i = 0; i < ARRAY_SIZE(members); i++)
 		if (!*kht_member_of(kvmppc_hv_ops, &members[i]) || kht_fault_name("kvmppc_hv_ops"))
 			return -ENOENT;
-	stock = *kvmppc_hv_ops;
+	wrapped = kvmppc_hv_ops;
+	stock = *wrapped;
 	for (i = kht_is_direct() ? SHIM_MEMBERS : 0; i < ARRAY_SIZE(members); i++)
-		WRITE_ONCE(*kht_member_of(kvmppc_hv_ops, &members[i]), members[i].ours);
+		WRITE_ONCE(*kht_member_of(wrapped, &members[i]), members[i].ours);
 	return 0;
 }
 
@@ -216,7 +218,7 @@ void kht_detach_ops(void)
 	int i;
 
 	for (i = ARRAY_SIZE(members) - 1; i >= 0; i--)
-		WRITE_ONCE(*kht_member_of(kvmppc_hv_ops, &members[i]), *kht_member_of(&stock, &members[i]));
+		WRITE_ONCE(*kht_member_of(wrapped, &members[i]), *kht_member_of(&stock, &members[i]));
 	kht_wait_for_ops();
 	/* A task may have fetched our member but not yet entered it. */
 	synchronize_rcu_tasks();

@@ -9,6 +9,10 @@
 #include <asm/mmu_context.h>
 #include "direct.h"
 
+/* kvm-hv-replacement.conf alone loads it: who opens /dev/kvm is led to the kernel's own name. */
+#undef MODULE_ALIAS
+#define MODULE_ALIAS(alias)
+
 /*
  * Invariant 4, the entering side. With nothing owed this writes the thread's mark and nothing
  * else. A vCPU about which anything is new goes the long way, and so does one that runs a nested

@@ -2,6 +2,7 @@
 /* The one object of our own in the replacement kvm-hv.ko: the table it calls. */
 #include <linux/module.h>
 #include "direct/direct.h"
+#include "kht_version.h"
 
 DEFINE_PER_CPU(struct kht_seat, kht_direct_seat) = { .vcpu = KHT_NOBODY };
 
@@ -12,5 +13,4 @@ struct kht_direct kht_direct = {
 };
 EXPORT_SYMBOL_GPL(kht_direct);
 
-/* The distro's kvm-hv has no version; with one dkms tells the two apart. */
 MODULE_VERSION(KHT_VERSION);

@@ -2,6 +2,7 @@
 /* kvm-hv-tlb: when and where KVM-HV flushes guest translations. */
 #include <linux/debugfs.h>
 #include <linux/module.h>
+#include <linux/notifier.h>
 #include <linux/rwsem.h>
 #include <linux/seq_file.h>
 #include "attach/attach.h"
@@ -10,6 +11,7 @@
 #include "module/main.h"
 #include "module/params.h"
 #include "module/stats.h"
+#include "kht_version.h"
 
 #define CREATE_TRACE_POINTS
 #include "kht_trace.h"
@@ -19,18 +21,46 @@ static bool initialised;
 static struct dentry *dir;
 static struct kht_files total_files;
 
+/* With attach_sem held. */
+static int follow_enabled(void)
+{
+	if (initialised && kht_param_enabled)
+		return kht_attach();
+	if (initialised)
+		kht_detach("disabled by the parameter enabled");
+	return 0;
+}
+
 int kht_apply_enabled(void)
 {
-	int rc = 0;
+	int rc;
 
 	down_write(&attach_sem);
-	if (initialised && kht_param_enabled)
-		rc = kht_attach();
-	else if (initialised)
-		kht_detach();
+	rc = follow_enabled();
 	up_write(&attach_sem);
 	return rc;
 }
+
+/*
+ * When kvm-hv goes, its guests are gone and its exit has run; its text and data stay until this returns. So each
+ * use of them has attach_sem, and this takes it whatever is attached: a detachment that has begun still writes there.
+ */
+static int on_module(struct notifier_block *nb, unsigned long state, void *mod)
+{
+	down_write(&attach_sem);
+	if (state == MODULE_STATE_LIVE && kht_is_kvm_hv(mod))
+		follow_enabled();
+	else if (state == MODULE_STATE_GOING && kht_is_attached_to(mod))
+		kht_detach(KHT_WHY_NO_KVM_HV);
+	up_write(&attach_sem);
+	return NOTIFY_OK;
+}
+
+/* First: tracepoints and kprobes expect that nobody uses those of a module that goes. */
+static struct notifier_block module_nb = {
+	.notifier_call = on_module,
+	.priority = INT_MAX,
+};
 
 /* It answers whatever happens: an attachment or a detachment is not waited for. */
 static void show_attachment(struct seq_file *m)
@@ -95,6 +125,11 @@ static int __init kht_init(void)
 
 	if (rc)
 		return rc;
+	rc = register_module_notifier(&module_nb);
+	if (rc) {
+		kht_domains_exit();
+		return rc;
+	}
 	make_files();
 	down_write(&attach_sem);
 	initialised = true;
@@ -105,8 +140,9 @@ static int __init kht_init(void)
 
 static void __exit kht_exit(void)
 {
+	unregister_module_notifier(&module_nb);
 	down_write(&attach_sem);
-	kht_detach();
+	kht_detach("the module is being unloaded");
 	initialised = false;
 	up_write(&attach_sem);
 	kht_wait_for_text();
@@ -121,5 +157,4 @@ module_exit(kht_exit);
 MODULE_DESCRIPTION("Decides when and where KVM-HV flushes guest translations");
 MODULE_AUTHOR("kvm-hv-tlb authors");
 MODULE_LICENSE("GPL");
-MODULE_VERSION("0.1.0");
-MODULE_SOFTDEP("pre: kvm-hv");
+MODULE_VERSION(KHT_VERSION);

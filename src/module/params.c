@@ -5,6 +5,7 @@
 #include <linux/errno.h>
 #include <linux/kernel.h>
 #include <linux/moduleparam.h>
+#include <linux/string.h>
 #include "attach/attach.h"
 #include "core/ledger.h"
 #include "module/main.h"
@@ -20,13 +21,19 @@ bool kht_param_rc_audit;
 unsigned int kht_param_batch_ceiling = 64;
 unsigned int kht_param_log_entries = 64;
 
+/* As many characters of @val are for the log's line: echo ends it with a newline. */
+static int shown(const char *val)
+{
+	return strcspn(val, "\n");
+}
+
 static int set_pages(const char *val, const struct kernel_param *kp)
 {
 	unsigned int n;
 
 	if (kstrtouint(val, 0, &n) || n > KHT_LOG_MAX) {
-		pr_err("%s: '%s' is not a number of pages from 0 to %u\n", kp->name,
-		       val ? val : "", KHT_LOG_MAX);
+		pr_err("%s: '%.*s' is not a number of pages from 0 to %u\n", kp->name,
+		       shown(val), val, KHT_LOG_MAX);
 		return -EINVAL;
 	}
 	*(unsigned int *)kp->arg = n;
@@ -38,7 +45,7 @@ static int set_switch(const char *val, const struct kernel_param *kp)
 	int rc = param_set_bool(val, kp);
 
 	if (rc)
-		pr_err("%s: '%s' is neither 0 nor 1\n", kp->name, val ? val : "");
+		pr_err("%s: '%.*s' is neither 0 nor 1\n", kp->name, shown(val), val);
 	return rc;
 }
 

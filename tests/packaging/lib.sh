@@ -6,6 +6,7 @@
 HERE=$TOP/tests/packaging
 package=kvm-hv-tlb
 name=$package-dkms
+replacement=kvm-hv-replacement
 conf=etc/modprobe.d/$package.conf
 # The root whose copy is the machine.
 machine=dkms
@@ -96,7 +97,7 @@ set_version() {
 	case $2 in
 	debian/changelog) sed -i "1s/(.*)/($3)/" "$1/$2" ;;
 	dkms.conf) sed -i "s/^PACKAGE_VERSION=.*/PACKAGE_VERSION=\"$3\"/" "$1/$2" ;;
-	src/module/main.c) sed -i "s/^MODULE_VERSION(.*/MODULE_VERSION(\"$3\");/" "$1/$2" ;;
+	include/kht_version.h) sed -i "s/^#define KHT_VERSION .*/#define KHT_VERSION \"$3\"/" "$1/$2" ;;
 	esac
 }
 

@@ -104,7 +104,7 @@ def man_page(tree):
     for source in tree.sources:
         for text in re.findall(r'\bpr_(?:err|warn|info)\("([^"]*)\\n"', tree.code[source]):
             # Each feature's name stands for itself there.
-            for part in (p.strip() for p in re.split(r'%\w+|^[a-z ]+(?=: off,)', text)):
+            for part in (p.strip() for p in re.split(r'%(?:\.\*)?\w+|^[a-z ]+(?=: off,)', text)):
                 if len(part) > 8 and re.sub(r' +', ' ', part) not in said:
                     tree.complain(path, f'lacks the message "{text}" of {source.name}')
 

@@ -2,9 +2,10 @@
 # installed.sh STEP EXPECTATION: in a machine made of an installed root (tests/packaging), where modprobe, its
 # configuration and the modules are that root's. The first process has loaded kvm-hv as any program would.
 #   attached VERSION [NAME=VALUE...]  the package's module came in with kvm-hv and has these parameters
+#   replaced VERSION [NAME=VALUE...]  the same with the replacement, and kvm-hv has these parameters
 #   early VERSION                     the same, and the initramfs had done so before this root was mounted
 #   refused NAME RANGE-END            it did not, since NAME is set to what the kernel's log says is out of range
-#   stock                             there is no module, and kvm-hv works as ever
+#   stock [NAME=VALUE...]             there is no module, and kvm-hv works as ever, with these parameters
 . /kht/lib.sh
 . /kht/workloads.sh
 
@@ -37,6 +38,13 @@ kvm_is_stock() {
 	*) echo "modinfo finds kvm-hv at '$file', not $STOCK_KVM"; return 1 ;;
 	esac
 	[ -d /sys/module/kvm_hv ] || { echo "kvm-hv is not loaded"; return 1; }
+	[ ! -e /sys/module/kvm_hv/version ] || { echo "the kvm-hv in the kernel is a replacement"; return 1; }
+}
+
+# kvm_hv_has NAME=VALUE
+kvm_hv_has() {
+	value=$(cat "/sys/module/kvm_hv/parameters/${1%%=*}")
+	[ "$value" = "${1#*=}" ] || { echo "${1%%=*} of kvm-hv is '$value', not '${1#*=}'"; return 1; }
 }
 
 has_parameter() {
@@ -44,10 +52,28 @@ has_parameter() {
 	[ "$value" = "${1#*=}" ] || { echo "${1%%=*} is '$value', not '${1#*=}'"; return 1; }
 }
 
+# is_attached FLAVOUR
 is_attached() {
 	grep -q '^attached: on' "$STATUS" || { echo "status says: $(grep '^attached' "$STATUS")"; return 1; }
-	kht_log "status: $(grep '^flavour' "$STATUS")"
+	grep -qx "flavour: $1" "$STATUS" || { echo "status says: $(grep '^flavour' "$STATUS")"; return 1; }
 }
+
+# loaded_are kvm_hv kvm_hv_tlb: these of the two, and no other
+loaded_are() {
+	loaded=$(lsmod | sed -n 's/^\(kvm_hv\|kvm_hv_tlb\) .*/\1/p' | sort | xargs)
+	[ "$loaded" = "$*" ] || { echo "what is loaded is '$loaded', not '$*'"; return 1; }
+}
+
+# succeeds COMMAND...
+succeeds() { "$@" || { echo "$* ends with $?"; return 1; }; }
+
+# Of modprobe, in both directions.
+comes_and_goes() {
+	succeeds modprobe -r kvm-hv && loaded_are && succeeds modprobe kvm-hv && is_attached "$1" &&
+		succeeds modprobe -r kvm-hv-tlb && loaded_are kvm_hv && succeeds modprobe kvm-hv-tlb && is_attached "$1"
+}
+
+refused_modules() { dmesg | grep -c 'Loading of module with unavailable key is rejected'; }
 
 is_absent() { ! module_loaded || { echo "kvm_hv_tlb is loaded"; return 1; }; }
 
@@ -70,17 +96,19 @@ guest_on_stock() {
 modprobe --version | grep -q '^kmod' || kht_fail "$step-modprobe-is-the-installed-one" "$(command -v modprobe) is not kmod's"
 
 case $expectation in
-attached | early)
-	version=$1
+attached | early | replaced)
+	version=$1 flavour=shim what=has_parameter
 	shift
+	[ "$expectation" != replaced ] || flavour=replacement what=kvm_hv_has
 	kht_check "$step-kvm-hv-brought-the-module-in" came_in || kht_end
 	kht_check "$step-module-is-the-one-dkms-built" is_the_file_of_dkms "$version"
-	kht_check "$step-status-says-attached" is_attached
+	kht_check "$step-status-says-attached" is_attached "$flavour"
 	[ "$expectation" != early ] || kht_check "$step-initramfs-had-loaded-it" was_attached_before_the_root
-	for parameter in "$@"; do kht_check "$step-in-force-is-$parameter" has_parameter "$parameter"; done
+	for parameter in "$@"; do kht_check "$step-in-force-is-$parameter" "$what" "$parameter"; done
 	run module dirty-log --variant idle --rounds 2
 	expect "$step-guest-broadcasts-nothing" broadcasts -eq 0
 	expect "$step-guest-is-settled-at-its-entry" local_flushes -ge 1
+	kht_check "$step-modprobe-takes-either-out-and-in" comes_and_goes "$flavour"
 	;;
 refused)
 	kht_check "$step-module-was-refused" is_absent
@@ -91,6 +119,8 @@ refused)
 stock)
 	kht_check "$step-no-module-came-in" is_absent
 	kht_check "$step-kvm-hv-is-the-kernel-s-own" kvm_is_stock
+	for parameter in "$@"; do kht_check "$step-in-force-is-$parameter" kvm_hv_has "$parameter"; done
+	kht_log "refused: $(refused_modules)"
 	guest_on_stock
 	;;
 *) kht_fail "$step" "installed.sh knows no expectation '$expectation'" ;;
