@@ -104,7 +104,7 @@ held_by() {
 	kht_check "$held_what-of-$held-is-the-reason" said "$(feature_of $held)" "$held"
 	# Its hooks have not been tried then, and there is a guest with guests.
 	[ "$(feature_of $held)" != nested ] ||
-		kht_check "$held_what-of-$held-is-the-reason-for-nested-calls" said "nested calls" nested.is.off not-yet
+		kht_check "$held_what-of-$held-is-the-reason-for-nested-calls" said nested_calls nested.is.off not-yet
 	sed "s/^/KHT-LOG beside $held_what of $held: /" "$STATUS"
 	module_unload
 	rmmod "$(basename "$1" .ko)"
