@@ -55,7 +55,7 @@
 #define NR_LEAVES	30
 
 #define L2_MSR		(1ULL << 63 | 1ULL << 12 | 1)	/* SF, ME, LE */
-#define HISI_REASONS	0xffff0000ULL	/* in what is the MSR otherwise */
+#define HISI_REASONS	0xffff0000ULL	/* with the MSR, of an HISI */
 #define LPCR_ILE	(1ULL << 25)
 #define PPR_MEDIUM	(4ULL << 50)
 

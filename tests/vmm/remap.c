@@ -12,8 +12,8 @@
  *
  *   host     it stays on its core, and it is the host that maps other pages behind the guest's, all at once,
  *            after each pass: what the core has combined from the guest's tables and the host's must go
- *   l2       as core, and all of it in a guest of the guest: what the core it has left still holds is of
- *            the LPID that the L2 runs with
+ *   l2       as core, in a guest of the guest: what the core it has left still
+ *            holds is of the LPID that the L2 runs with
  *
  * vCPU 1 invalidates what it has loaded before vCPU 0 changes it. If it kept it, it
  * would serve vCPU 0 on its return: the first thread of a core that enters after a
@@ -62,7 +62,7 @@ static_assert(offsetof(struct memory, pages) % (2 * GUEST_PAGE) == 0,
 static struct l1 l1;
 static struct vm *const vm = &l1.vm;
 static volatile struct memory *memory;
-static u64 memory_gpa = DATA_GPA;	/* as whoever has these page tables calls it */
+static u64 memory_gpa = DATA_GPA;	/* for the owner of these page tables */
 static u64 passes;
 static int at_cpu;
 static struct round r;
@@ -199,8 +199,9 @@ static void create_guest(void)
 }
 
 /*
- * The L2 stores before it loads: after a load QEMU's TLB would let stores through without C in the shadow, and what
- * the tables do not allow the sanitizer does not take for a translation that is there.
+ * The L2 stores before it loads. After a load QEMU's TLB lets stores through
+ * without C in the shadow, and the sanitizer forgets a translation whose tables
+ * do not allow what is done through it.
  */
 static void create_l2(void)
 {
@@ -216,7 +217,7 @@ static void create_l2(void)
 	l2_fill(vcpu, l2, 0, data_pages(), 0, 0, 0);
 	memset((void *)memory, 0, data_pages() * page_size);
 	make_tables();
-	/* What others have left there. */
+	/* Earlier programs have left something there. */
 	vcpu->mbox[MBOX_STOP / 8] = 0;
 	vcpu->mbox[MBOX_PASS / 8] = 0;
 	vcpu->l2_on_nop = on_nop;
