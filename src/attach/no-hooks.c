@@ -12,8 +12,9 @@ int kht_attach_hooks(enum kht_hooks which, char why[KHT_WHY])
 {
 	if (kht_is_direct())
 		return kht_direct_hooks(which, why);
-	snprintf(why, KHT_WHY, "this kernel was built without CONFIG_%s",
-		 IS_ENABLED(CONFIG_KPROBES) ? "FUNCTION_TRACER" : "KPROBES");
+	snprintf(why, KHT_WHY, "%s", IS_ENABLED(CONFIG_KPROBES) ?
+		 "this kernel was built without CONFIG_FUNCTION_TRACER" :
+		 "this kernel was built without CONFIG_KPROBES");
 	return -EOPNOTSUPP;
 }
 

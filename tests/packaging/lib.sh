@@ -13,6 +13,7 @@ machine=dkms
 too_old=5.10.0-1-powerpc64le
 too_new=9.9.9-powerpc64le
 headless=6.1.0-1-powerpc64le
+headless_too_old=5.10.0-9-powerpc64le
 
 failed=0
 pass() { echo "KHT-PASS $1"; }
@@ -156,12 +157,12 @@ run_native() {
 	done
 }
 
-# A POWER machine that was upgraded from Debian 11, has a kernel without its headers, and one of tomorrow.
+# A POWER machine that was upgraded from Debian 11, has kernels without their headers, and one of tomorrow.
 make_machine() {
 	layer dkms
 	quicken_compiler
 	install_kernel_modules
-	mkdir "$work/dkms/root/lib/modules/"{"$too_old","$headless","$too_new"}
+	mkdir "$work/dkms/root/lib/modules/"{"$too_old","$headless","$headless_too_old","$too_new"}
 	ln -s "../$RELEASE/build" "$work/dkms/root/lib/modules/$too_old/build"
 	ln -s "../$RELEASE/build" "$work/dkms/root/lib/modules/$too_new/build"
 }

@@ -26,7 +26,7 @@ static const struct workload {
 	{ "collapse",		collapse,	"idle running",			1024,	4 },
 	{ "ping-pong",		ping_pong,	"idle",				6400,	1 },
 	{ "migrate",		migrate,	"kernel user sibling",		8,	1000 },
-	{ "remap",		remap,		"core sibling host",			16,	200 },
+	{ "remap",		remap,		"core sibling host l2",			16,	200 },
 	{ "replace",		replace,	"copy mmap slot",		4,	400 },
 	{ "churn",		churn,		"vcpus",			256,	1 },
 	{ "hash",		hash,		"idle",				8,	20 },

@@ -55,6 +55,7 @@
 #define NR_LEAVES	30
 
 #define L2_MSR		(1ULL << 63 | 1ULL << 12 | 1)	/* SF, ME, LE */
+#define HISI_REASONS	0xffff0000ULL	/* with the MSR, of an HISI */
 #define LPCR_ILE	(1ULL << 25)
 #define PPR_MEDIUM	(4ULL << 50)
 
@@ -173,6 +174,11 @@ void l2_set_entry(struct l2 *l2, bool on)
 	u64 dw0 = VALID | TREE_52_BITS | gpa(l2->l1, l2->tree->root) | ROOT_BITS;
 
 	l2->l1->memory->partition_table[2 * l2->number] = on ? htobe64(dw0) : 0;
+}
+
+void l2_own_tables(struct l2 *l2, u64 process_table)
+{
+	l2->l1->memory->partition_table[2 * l2->number + 1] = htobe64(PATB_GR | process_table);
 }
 
 static void l2_init(struct l1 *l1, u64 i)
@@ -374,13 +380,12 @@ static void on_trap(struct vcpu *vcpu)
 			l2, (state->asdr & REAL_MASK) | state->hdar % 4096, state->hdsisr, false });
 		break;
 	case TRAP_HISI:
-		l2_faults(l1, (struct l2_fault) { l2, state->asdr & REAL_MASK, regs->msr & 0xffff0000ULL, true });
+		l2_faults(l1, (struct l2_fault) { l2, state->asdr & REAL_MASK, regs->msr & HISI_REASONS, true });
+		regs->msr &= ~HISI_REASONS;
 		break;
 	default:
 		wrong("H_ENTER_NESTED of L2 %llu returns %#llx (L2 at %#llx).", l2->number, trap, regs->nip);
 	}
-	/* An HISI leaves its reasons in there. */
-	regs->msr = L2_MSR;
 }
 
 /* Returns the arguments of g_nested. */

@@ -67,6 +67,12 @@ void *l1_partition_table(const struct l1 *l1);
 /* L1's partition table entry for @l2; without it, the next flush with RIC=2 ends the L2. */
 void l2_set_entry(struct l2 *l2, bool on);
 
+/*
+ * Page tables of the L2's own, before it first runs: the L2 real address of a
+ * process table of one 4K page.
+ */
+void l2_own_tables(struct l2 *l2, u64 process_table);
+
 u64 l2_real(const struct l2 *l2, u64 page);
 /* L2's data page @page is L1's data page @l1_page from now on; @bits of PTE_ALL. */
 void l2_map(struct l2 *l2, u64 page, u64 l1_page, u64 bits);

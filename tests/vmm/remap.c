@@ -12,6 +12,8 @@
  *
  *   host     it stays on its core, and it is the host that maps other pages behind the guest's, all at once,
  *            after each pass: what the core has combined from the guest's tables and the host's must go
+ *   l2       as core, in a guest of the guest: what the core it has left still
+ *            holds is of the LPID that the L2 runs with
  *
  * vCPU 1 invalidates what it has loaded before vCPU 0 changes it. If it kept it, it
  * would serve vCPU 0 on its return: the first thread of a core that enters after a
@@ -25,7 +27,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "vmm.h"
+#include "nested.h"
 
 /* Radix entries (ISA 3.0B Book III 5.7); one that points to a table ends with its index bits. */
 #define TREE_52_BITS	(2ULL << 61 | 5 << 5)	/* RTS 21: 31 + 21 bits */
@@ -57,15 +59,17 @@ struct memory {
 static_assert(offsetof(struct memory, pages) % (2 * GUEST_PAGE) == 0,
 	      "A and B must differ in one address bit");
 
-static struct vm vm;
+static struct l1 l1;
+static struct vm *const vm = &l1.vm;
 static volatile struct memory *memory;
+static u64 memory_gpa = DATA_GPA;	/* for the owner of these page tables */
 static u64 passes;
 static int at_cpu;
 static struct round r;
 
 static u64 gpa(const volatile void *p)
 {
-	return DATA_GPA + ((u64)p - (u64)memory);
+	return memory_gpa + ((u64)p - (u64)memory);
 }
 
 static u64 directory(const volatile u64 *table)
@@ -96,7 +100,7 @@ static void make_tables(void)
 	memory->root[WINDOW >> 39] = directory(memory->upper);
 	memory->upper[WINDOW >> 30 & (TABLE_SIZE - 1)] = directory(memory->middle);
 	memory->middle[WINDOW >> 21 & (TABLE_SIZE - 1)] = directory(memory->leaf);
-	memory->leaf[MBOX_INDEX] = htobe64(leaf(mbox_gpa(&vm.vcpus[0])));
+	memory->leaf[MBOX_INDEX] = htobe64(leaf(mbox_gpa(&vm->vcpus[0])));
 	memory->leaf[PTES_INDEX] = htobe64(leaf(gpa(memory->leaf)));
 	for (u64 i = 0; i < opt.pages; i++)
 		make_page(i);
@@ -107,12 +111,15 @@ static void start(struct vcpu *vcpu, int cpu, const char *program)
 	u64 mbox = window(MBOX_INDEX) + mbox_gpa(vcpu) % GUEST_PAGE;
 	u64 args[6] = { mbox, window(0), window(PTES_INDEX), opt.pages };
 
-	vcpu_start(vcpu, cpu, program, args);
+	if (variant("l2"))
+		l2_start(vcpu, cpu, &l1.l2[0], l2_program(program), args);
+	else
+		vcpu_start(vcpu, cpu, program, args);
 }
 
 static void sibling_looks(void)
 {
-	struct vcpu *sibling = &vm.vcpus[1];
+	struct vcpu *sibling = &vm->vcpus[1];
 	u64 pass = pass_now(sibling) + 1;
 
 	sibling->mbox[MBOX_ASK / 8] = pass;
@@ -183,15 +190,46 @@ static void on_nop(struct vcpu *vcpu)
 		hop();
 }
 
+static void create_guest(void)
+{
+	vm_create(vm, 2, (void *)memory, data_pages());
+	make_tables();
+	vm_own_tables(vm, gpa(memory->process));
+	vm->vcpus[0].on_nop = on_nop;
+}
+
+/*
+ * The L2 stores before it loads. After a load QEMU's TLB lets stores through
+ * without C in the shadow, and the sanitizer forgets a translation whose tables
+ * do not allow what is done through it.
+ */
+static void create_l2(void)
+{
+	struct vcpu *vcpu = &vm->vcpus[0];
+	struct l2 *l2 = &l1.l2[0];
+
+	l1_create(&l1, 1, (void *)memory, data_pages());
+	for (u64 i = 0; i < data_pages(); i++)
+		l2_map(l2, i, i, PTE_ALL);
+	memory_gpa = l2_real(l2, 0);
+	l2_own_tables(l2, gpa(memory->process));
+	l2_wait_adopted(vcpu, l2);
+	l2_fill(vcpu, l2, 0, data_pages(), 0, 0, 0);
+	memset((void *)memory, 0, data_pages() * page_size);
+	make_tables();
+	/* Earlier programs have left something there. */
+	vcpu->mbox[MBOX_STOP / 8] = 0;
+	vcpu->mbox[MBOX_PASS / 8] = 0;
+	vcpu->l2_on_nop = on_nop;
+}
+
 static void create(void)
 {
-	u64 pages = data_pages();
-
-	memory = data_alloc(pages);
-	vm_create(&vm, 2, (void *)memory, pages);
-	make_tables();
-	vm_own_tables(&vm, gpa(memory->process));
-	vm.vcpus[0].on_nop = on_nop;
+	memory = data_alloc(data_pages());
+	if (variant("l2"))
+		create_l2();
+	else
+		create_guest();
 }
 
 void remap(void)
@@ -204,19 +242,19 @@ void remap(void)
 		need_sibling_cpu();
 	create();
 	if (variant("sibling")) {
-		start(&vm.vcpus[1], SIBLING_CPU, g_look);
+		start(&vm->vcpus[1], SIBLING_CPU, g_look);
 		sibling_looks();
 	}
-	round_begin(&vm, &r);
+	round_begin(vm, &r);
 	if (!variant("host"))
 		op_begin(&r);
-	start(&vm.vcpus[0], at_cpu, g_remap);
-	vcpu_join(&vm.vcpus[0]);
+	start(&vm->vcpus[0], at_cpu, g_remap);
+	vcpu_join(&vm->vcpus[0]);
 	if (!variant("host"))
 		op_end(&r);
-	round_end(&vm, &r);
+	round_end(vm, &r);
 	if (variant("sibling"))
-		pass_stop(&vm.vcpus[1]);
+		pass_stop(&vm->vcpus[1]);
 	report_moves();
-	report(&vm);
+	report(vm);
 }

@@ -21,7 +21,6 @@
 #define MBOX_SIZE	0x100
 #define GUEST_MSR	(1ULL << 63 | 1ULL << 12 | 1)	/* SF, ME, LE */
 #define LPCR_ILE	(1ULL << 25)
-#define PATB_GR		(1ULL << 63)	/* a process table of radix trees */
 #define PATIENCE_NS	(60ULL * 1000000000)
 #define STOPPED_NS	(10ULL * 1000000000)
 

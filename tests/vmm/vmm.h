@@ -96,6 +96,7 @@ void vm_setup(void);
 void vm_create(struct vm *vm, u64 nvcpus, void *data, u64 pages);
 void vm_destroy(struct vm *vm);
 void vm_log(struct vm *vm, bool on);
+#define PATB_GR		(1ULL << 63)	/* a process table of radix trees */
 /* Radix tables of the guest's own: a process table of one 4K page. No vCPU has run yet. */
 void vm_own_tables(struct vm *vm, u64 process_table);
 /* A hashed page table instead, before the first vCPU runs; KVM maps the pages at 0 in it. */

@@ -102,6 +102,9 @@ held_by() {
 	load_all
 	run none nested --variant shared --pages 4 --rounds 1
 	kht_check "$held_what-of-$held-is-the-reason" said "$(feature_of $held)" "$held"
+	# Its hooks have not been tried then, and there is a guest with guests.
+	[ "$(feature_of $held)" != nested ] ||
+		kht_check "$held_what-of-$held-is-the-reason-for-nested-calls" said nested_calls nested.is.off not-yet
 	sed "s/^/KHT-LOG beside $held_what of $held: /" "$STATUS"
 	module_unload
 	rmmod "$(basename "$1" .ko)"
