@@ -585,6 +585,39 @@ static void more_rights_in_the_tables_are_fine(void **state)
 	assert_int_equal(hazards(), 0);
 }
 
+/* The host has a page copied when the guest stores to it, and forgets to flush the one it shared before. */
+static void copy_on_write(void)
+{
+	struct access store = real(STORE);
+
+	exchange(A, READ_ONLY);
+	use(0, real(LOAD));
+	model_fault(m, 0, &store);
+	exchange(B, ALL_RIGHTS);
+	use(0, store);
+	expect_hazards(0, NULL);
+}
+
+static void a_page_that_was_copied_stays_beside_its_copy(void **state)
+{
+	(void)state;
+	copy_on_write();
+	returned();
+	use(0, real(LOAD));
+	expect_hazards(2, "another page");
+}
+
+static void a_flush_takes_both_pages(void **state)
+{
+	(void)state;
+	copy_on_write();
+	model_invalidate(m, 0, &tlbie_page);
+	returned();
+	use(0, real(LOAD));
+	use(0, real(STORE));
+	expect_hazards(0, NULL);
+}
+
 static void a_sibling_shares_the_tlb_and_not_the_erat(void **state)
 {
 	static const struct invalidation set = { .r = 1, .is = 2, .set = GPA >> 12 & 127, .lpid = LPID };
@@ -799,6 +832,8 @@ int main(void)
 		TEST(an_escaped_store_is_seen_after_the_fault_too),
 		TEST(lost_write_permission_is_a_hazard),
 		TEST(more_rights_in_the_tables_are_fine),
+		TEST(a_page_that_was_copied_stays_beside_its_copy),
+		TEST(a_flush_takes_both_pages),
 		TEST(a_sibling_shares_the_tlb_and_not_the_erat),
 		TEST(a_freed_table_is_a_hazard),
 		TEST(a_moved_vcpu_needs_the_core_flushed),

@@ -156,13 +156,16 @@ static bool same_key(const struct key *a, const struct key *b)
 	return a->kind == b->kind && a->lpid == b->lpid && a->pid == b->pid && a->address == b->address;
 }
 
-static struct entry *lookup(const struct buffer *b, const struct key *key)
+static struct entry *this_or_next(struct entry *e, const struct key *key)
 {
-	struct entry *e = b->by_key[bucket(key->address, key->lpid)];
-
 	while (e && !same_key(&e->key, key))
 		e = e->chain[BY_KEY].next;
 	return e;
+}
+
+static struct entry *lookup(const struct buffer *b, const struct key *key)
+{
+	return this_or_next(b->by_key[bucket(key->address, key->lpid)], key);
 }
 
 static void chain_in(struct entry **head, struct entry *e, int chain)
@@ -512,22 +515,44 @@ static enum held check_entry(struct model *m, struct buffer *b, struct entry *e,
 	return WRONG;
 }
 
-static enum held check_held(struct model *m, struct buffer *b, unsigned int cpu, const struct access *a,
-			    const struct key *key, const struct walk *w)
+/* An access in flight may have been right when it was made, and find no translation now. */
+static bool allows(const struct walk *w, const struct access *a)
 {
-	struct entry *e = lookup(b, key);
+	return !(needs_of(a->type) & ~walk_rights(w));
+}
+
+/*
+ * With too few rights, or (ERAT) with what the guest has changed, hardware walks again. What it finds, if anything, comes
+ * in the place of the old entry or beside it: beside one that is stale, whose next use would be wrong (copy on write).
+ */
+static enum held check_one(struct model *m, struct buffer *b, struct entry *e, unsigned int cpu,
+			   const struct access *a, const struct walk *w)
+{
 	enum held held;
 
-	if (!e)
-		return NOTHING;
 	if (w->partition.valid && check_size(m, b, e, cpu, a, w))
 		return NOTHING;
 	held = check_entry(m, b, e, cpu, a, w);
-	/* With too few rights, or (ERAT) with what the guest has changed, hardware walks again. */
 	if (serves(e, needs_of(a->type)) && !(is_erat(m, b) && e->gpa != w->process.page))
 		return held;
-	drop(m, e);
+	if (allows(w, a) && !(e->stale && e->gpa == w->process.page))
+		drop(m, e);
 	return NOTHING;
+}
+
+/* Of all that a buffer holds for the address, the worst. */
+static enum held check_held(struct model *m, struct buffer *b, unsigned int cpu, const struct access *a,
+			    const struct key *key, const struct walk *w)
+{
+	enum held held = NOTHING, one;
+	struct entry *e, *next;
+
+	for (e = lookup(b, key); e; e = next) {
+		next = this_or_next(e->chain[BY_KEY].next, key);
+		one = check_one(m, b, e, cpu, a, w);
+		held = one > held ? one : held;
+	}
+	return held;
 }
 
 /* A walk may begin at any table the core still remembers. */
@@ -591,7 +616,7 @@ void model_access(struct model *m, unsigned int cpu, const struct access *a)
 	unsigned int i;
 	struct walk w;
 	struct key key;
-	bool allowed, right = true;
+	bool right = true;
 	enum held held;
 
 	m->counts.accesses++;
@@ -602,11 +627,9 @@ void model_access(struct model *m, unsigned int cpu, const struct access *a)
 		return;
 	}
 	key = key_of(a, &w);
-	/* An access in flight may have been right when it was made, and find no translation now. */
-	allowed = !(needs_of(a->type) & ~walk_rights(&w));
 	for (i = 0; i < 2; i++) {
 		held = check_held(m, buffers[i], cpu, a, &key, &w);
-		if (held == NOTHING && allowed) {
+		if (held == NOTHING && allows(&w, a)) {
 			check_sizes(m, buffers[i], cpu, a, &w);
 			fill(m, buffers[i], a, &key, &w);
 		}
@@ -614,7 +637,7 @@ void model_access(struct model *m, unsigned int cpu, const struct access *a)
 	}
 	check_steps(m, cpu, a, &w);
 	/* What is wrong now may be a hazard at the next look. */
-	if (allowed && right)
+	if (right && allows(&w, a))
 		remember(m, cpu, a, &w);
 }
 
