@@ -549,6 +549,49 @@ static void left_core_every_other(void **state)
 	assert_false(kht_arrive(ledger, &threads[0].guest, key_of(0), 0));
 }
 
+/* Two cores of eight threads, none of which owes anything. */
+static void smt8(void)
+{
+	threads_per_core = KHT_CORE_MAX;
+	machine(2 * KHT_CORE_MAX, LOG);
+	visit_all();
+}
+
+/* One flush for each core, and each of its threads syncs for itself. */
+static void smt8_flushes_once_per_core(void **state)
+{
+	unsigned int cpu, first;
+
+	(void)state;
+	smt8();
+	assert_true(kht_defer_page(ledger, threads, page(1)));
+	for (cpu = 0; cpu < 2 * KHT_CORE_MAX; cpu++) {
+		first = cpu / KHT_CORE_MAX * KHT_CORE_MAX;
+		/* The last of the core is the one that flushes. */
+		assert_int_equal(enter(2 * first + KHT_CORE_MAX - 1 - cpu).need, cpu == first ? KHT_REPLAY : KHT_SYNC);
+	}
+	assert_int_equal(done.replays, 2);
+	assert_int_equal(done.syncs, 2 * (KHT_CORE_MAX - 1));
+}
+
+/* All eight are listed, and each of them settles; the other core owes nothing. */
+static void smt8_moves(void **state)
+{
+	unsigned int cpus[KHT_CORE_MAX], cpu;
+
+	(void)state;
+	smt8();
+	for (cpu = 0; cpu < 2 * KHT_CORE_MAX; cpu++)
+		enter(cpu);
+	assert_int_equal(kht_left_core(ledger, threads, core_of(KHT_CORE_MAX), cpus), KHT_CORE_MAX);
+	for (cpu = 0; cpu < KHT_CORE_MAX; cpu++) {
+		assert_int_equal(cpus[cpu], KHT_CORE_MAX + cpu);
+		assert_int_equal(enter(cpu).process, KHT_NOTHING);
+	}
+	for (cpu = 2 * KHT_CORE_MAX - 1; cpu >= KHT_CORE_MAX; cpu--)
+		assert_int_equal(enter(cpu).process, cpu == 2 * KHT_CORE_MAX - 1 ? KHT_FLUSH : KHT_SYNC);
+}
+
 static void arrive_without_process_debt(void)
 {
 	assert_int_equal(enter(2).process, KHT_NOTHING);
@@ -611,6 +654,8 @@ int main(void)
 		TEST(left_core_lists_running, "move-kick-threads-in-guest"),
 		TEST(left_core_this_guest_only, "move-kick-this-guest-only"),
 		TEST(left_core_every_other, "move-kick-interleaved-threads"),
+		TEST(smt8_flushes_once_per_core, "inv1-eight-threads-share-a-flush-and-sync-for-themselves"),
+		TEST(smt8_moves, "move-kicks-all-eight-threads-of-a-core"),
 		TEST(left_core_meets_arrivals, "inv4-move-meets-arrivals"),
 	};
 

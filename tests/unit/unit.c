@@ -5,6 +5,7 @@
 #include "unit.h"
 
 struct done done;
+unsigned int threads_per_core = THREADS;
 struct kht_thread *threads;
 struct kht_ledger *ledger;
 void (*during_flush)(void);
@@ -217,15 +218,16 @@ int setup(void **state)
 	(void)state;
 	during_flush = during_broadcast = during_kick = before_lock = after_unlock = NULL;
 	locked = false;
+	threads_per_core = THREADS;
 	machine(CPUS, LOG);
 	return 0;
 }
 
 struct kht_core core_of(unsigned int cpu)
 {
-	unsigned int first = cpu / THREADS * THREADS;
+	unsigned int first = cpu / threads_per_core * threads_per_core;
 
-	return (struct kht_core){ first, first + THREADS - 1, 1 };
+	return (struct kht_core){ first, first + threads_per_core - 1, 1 };
 }
 
 u64 key_of(unsigned int cpu)
