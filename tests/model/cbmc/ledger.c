@@ -12,10 +12,10 @@
  */
 #include <assert.h>
 #include <string.h>
-#include "kht_env.h"
-#include "kht_hash.h"
-#include "kht_move.h"
-#include "kht_protocol.h"
+#include "core/env.h"
+#include "core/reach.h"
+#include "core/move.h"
+#include "core/protocol.h"
 
 #define maybe(op)	do { if (nondet_bool()) op; } while (0);
 
