@@ -427,6 +427,32 @@ static void pay_staged(void **state)
 	assert_int_equal(done.broadcast_lpids, 1);
 }
 
+/* Whichever thread it is that owes. */
+static void pay_for_one(void **state)
+{
+	unsigned int cpu, other;
+
+	(void)state;
+	for (cpu = 0; cpu < CPUS; cpu++) {
+		visit_all();
+		assert_true(kht_defer_page(ledger, threads, page(0)));
+		for (other = 0; other < CPUS; other++)
+			if (other != cpu)
+				visit(other);
+		assert_true(kht_pay_all(ledger));
+		assert_int_equal(enter(cpu).need, KHT_NOTHING);
+		leave(cpu);
+	}
+}
+
+/* A thread that never visited has been flushed like any other. */
+static void done_everywhere(void **state)
+{
+	(void)state;
+	kht_done_everywhere(ledger, kht_record(ledger, NULL));
+	assert_int_equal(enter(5).need, KHT_NOTHING);
+}
+
 /*
  * The guest is older than its ledger: it ran on CPU 6 before. CPU 6 has never
  * visited, and holds whatever it held.
@@ -644,6 +670,8 @@ int main(void)
 		TEST(pay_all, "inv8-pay-all-settles-every-debt"),
 		TEST(pay_nothing, "inv8-pay-all-without-debts-is-free"),
 		TEST(pay_staged, "inv8-pay-all-includes-a-batch-in-progress"),
+		TEST(pay_for_one, "inv8-pay-all-pays-for-a-single-thread"),
+		TEST(done_everywhere, "a-flush-everywhere-credits-threads-that-never-visited"),
 		TEST(pay_unvisited, "inv8-pay-all-counts-threads-that-never-visited"),
 		TEST(one_flush_for_both_scopes, "inv1-one-flush-of-the-lpid-does-for-both-scopes"),
 		TEST(thread_arrives, "inv5-a-thread-that-comes-online-empties-its-tlb"),
