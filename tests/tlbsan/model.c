@@ -92,12 +92,16 @@ struct event {
 	struct invalidation what;
 };
 
+/* What the host on a CPU still has to execute before its invalidations have ended (ISA 3.0B Book III 5.9.3.3). */
+enum owed { NOTHING_OWED, PTESYNC, TLBSYNC };
+
 struct model {
 	struct model_config config;
 	struct model_counts counts;
 	unsigned int nr_buffers;
 	struct buffer *buffers;		/* TLBs by core, then ERATs by CPU */
 	struct known *known;		/* KNOWN for each CPU; a CPU touches its own only */
+	enum owed *owed;		/* by CPU, which alone touches it */
 	uint64_t generation;		/* raised whenever an entry goes or turns stale */
 	struct event history[HISTORY];
 	uint64_t nr_events;
@@ -125,6 +129,7 @@ struct model *model_new(const struct model_config *config)
 	m->nr_buffers = config->cpus / config->threads + config->cpus;
 	m->buffers = allocate(m->nr_buffers, sizeof(*m->buffers));
 	m->known = allocate((size_t)config->cpus * KNOWN, sizeof(*m->known));
+	m->owed = allocate(config->cpus, sizeof(*m->owed));
 	m->generation = 1;
 	return m;
 }
@@ -595,7 +600,7 @@ bool model_known(struct model *m, unsigned int cpu, const struct access *a)
 {
 	const struct known *k = known_slot(m, cpu, a);
 
-	return k->generation == __atomic_load_n(&m->generation, __ATOMIC_ACQUIRE) &&
+	return m->owed[cpu] == NOTHING_OWED && k->generation == __atomic_load_n(&m->generation, __ATOMIC_ACQUIRE) &&
 	       same_access(&k->access, a) && trail_holds(&k->trail);
 }
 
@@ -610,6 +615,20 @@ static void remember(struct model *m, unsigned int cpu, const struct access *a, 
 	memcpy(k->trail.word, w->trail.word, w->trail.n * sizeof(w->trail.word[0]));
 }
 
+/* The CPU has begun an invalidation and goes on in a guest as if it had ended. */
+static void check_completed(struct model *m, unsigned int cpu, const struct access *a)
+{
+	if (m->owed[cpu] == NOTHING_OWED)
+		return;
+	m->owed[cpu] = NOTHING_OWED;
+	if (++m->counts.hazards > REPORTS_MAX)
+		return;
+	fprintf(m->config.out,
+		"TLBSAN-HAZARD {\"during\":\"%s\",\"why\":\"a flush that has not been completed\",\"where\":\"cpu\",\"cpu\":%u,"
+		"\"lpid\":%u,\"ns\":%" PRIu64 "}\n", m->name, cpu, a->context.lpid, m->config.now());
+	fflush(m->config.out);
+}
+
 void model_access(struct model *m, unsigned int cpu, const struct access *a)
 {
 	struct buffer *buffers[] = { tlb_of(m, cpu), erat_of(m, cpu) };
@@ -620,6 +639,7 @@ void model_access(struct model *m, unsigned int cpu, const struct access *a)
 	enum held held;
 
 	m->counts.accesses++;
+	check_completed(m, cpu, a);
 	scan_sometimes(m);
 	radix_walk(&m->config.ram, &a->context, a->address, &w);
 	if (w.hash) {
@@ -789,10 +809,32 @@ static void mark_elsewhere(struct model *m, unsigned int cpu, const struct inval
 			for_hits(m, &m->buffers[core], &all, mark_hit);
 }
 
+void model_tlbsync(struct model *m, unsigned int cpu)
+{
+	if (m->owed[cpu] == TLBSYNC)
+		m->owed[cpu] = PTESYNC;
+}
+
+void model_ptesync(struct model *m, unsigned int cpu)
+{
+	if (m->owed[cpu] == PTESYNC)
+		m->owed[cpu] = NOTHING_OWED;
+}
+
+/* Of any LPID, and hash too. What a guest leaves open is for the host to complete. */
+static void owe(struct model *m, unsigned int cpu, const struct invalidation *i)
+{
+	enum owed owed = i->everywhere ? TLBSYNC : PTESYNC;
+
+	if (!i->by_guest && m->owed[cpu] < owed)
+		m->owed[cpu] = owed;
+}
+
 void model_invalidate(struct model *m, unsigned int cpu, const struct invalidation *i)
 {
 	unsigned int b;
 
+	owe(m, cpu, i);
 	if (!i->r || (!i->lpid && i->is != 3))
 		return;		/* of a hash guest, or of the host itself */
 	note_event(m, cpu, i);
@@ -840,5 +882,6 @@ void model_free(struct model *m)
 		}
 	free(m->buffers);
 	free(m->known);
+	free(m->owed);
 	free(m);
 }
