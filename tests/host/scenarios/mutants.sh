@@ -20,7 +20,7 @@ red() {
 		return
 	fi
 	("$@") >/tmp/mutant 2>&1
-	said=$(grep -E "^KHT-FAIL ($red_test)[^ ]*:" /tmp/mutant | head -n 1)
+	said=$(grep -E "^KHT-FAIL ($red_test)[^ ]*:" /tmp/mutant | grep -v "$NO_FIGURE" | head -n 1)
 	if [ -n "$said" ]; then
 		kht_pass "mutant-$number-turns-red: ${said#KHT-FAIL }"
 	else
