@@ -117,13 +117,14 @@ class Tree:
         for name in NEEDED:
             shutil.copytree(TOP / name, self.top / name, symlinks=True)
 
-    def program(self, suite, name):
-        """A test, built of the tree as it is; plain: a unit test without ASan, which most changes do not need to be seen."""
-        program = self.out / suite / name
+    def build(self, suite, *names):
+        """Tests of the tree as it is; plain: unit tests without ASan, which most changes do not need to be seen."""
         folder, options = ('unit', ['ASAN=']) if suite == 'plain' else (suite, [])
-        subprocess.run(['make', '-s', '-C', f'{self.top}/tests/{folder}', f'O={self.out}/{suite}', 'CC=gcc -w', *options,
-                        str(program)], check=True, capture_output=True, text=True)
-        return str(program)
+        subprocess.run(['make', '-s', '-j2', '-C', f'{self.top}/tests/{folder}', f'O={self.out}/{suite}', 'CC=gcc -w', *options,
+                        *(f'{self.out}/{suite}/{name}' for name in names)], check=True, capture_output=True, text=True)
+
+    def is_green(self, suite, test, **options):
+        return is_green(f'{self.out}/{suite}/{test}', **options)
 
     def notices(self, name, runs):
         """Which test is red with a change of the file, or ''. @runs says if a test is green."""
@@ -145,7 +146,8 @@ class Woven(Tree):
     CONDITION = re.compile(r'^(\t+(?:\} )?(?:else )?(?:if|while) \()(.*)(\)(?: \{)?)$')
     LOOP = re.compile(r'^(\t+for \()([^;]*)(; )([^;]*)(; )([^;]*)(\)(?: \{)?)$')
     DECLARED = re.compile(r'^(\t+(?:const )?(?:\w+ )+\*?\w+ = )([^{]*)(;)$')
-    CALLED_OR_SET = re.compile(r'^\t+(?:(?:return|continue|break)\b|\w+\(|[\w.>\[\]()+%* -]+ [-+|&^]?= |[\w.>\[\]-]+(?:\+\+|--);)')
+    # Not what declares something, or is part of a list.
+    STATEMENT = re.compile(r'^\t+(?:(?:return|continue|break)\b|\w+\(|[\w*][\w.>\[\]()+%*-]* [-+|&^]?= |[\w.>\[\]-]+(?:\+\+|--);)')
     CHOICE = '''
 extern char *getenv(const char *);
 extern int atoi(const char *);
@@ -164,66 +166,69 @@ static void __attribute__((constructor, unused)) kht_choose(void)
         self.at = collections.defaultdict(list)
         for number, mutant in enumerate(mutants):
             self.at[mutant.file, mutant.number].append((number + 1, mutant))
-        for name in FILES:
+        for name in HEADERS + CORE + POWER:
             self.weave_file(name)
-        self.build()
+        self.build('power', 'flush_test')
+        self.build('sim', 'sim')
+        for suite in UNIT:
+            self.build(suite, *TESTS)
 
     def weave_file(self, name):
-        lines = (TOP / name).read_text().split('\n')
-        for (file, number), variants in self.at.items():
-            if file != name:
-                continue
-            first = variants[0][1]
-            woven = None if number + 1 in self.alone_lines(name) else self.weave(first.line, [(n, m.changed) for n, m in variants])
-            if woven is None:
-                self.alone.update(n for n, _ in variants)
-                continue
-            lines[number:number + first.length] = [woven] + [''] * (first.length - 1)
-        (self.top / name).write_text('\n'.join(lines))
+        """What does not compile as a part of it is built alone."""
+        while True:
+            owners = self.write(name)
+            wrong = {owners[line - 1] for line in self.errors(name)}
+            if not wrong:
+                return
+            if wrong == {None}:
+                sys.exit(f'mutate: {name} does not compile when it is woven')
+            self.alone |= wrong - {None}
 
-    refused = collections.defaultdict(set)
+    def write(self, name):
+        """Returns whose each line is; None: everybody's."""
+        lines, woven, number = (TOP / name).read_text().split('\n'), [], 0
+        while number < len(lines):
+            variants = [(n, mutant) for n, mutant in self.at.get((name, number), []) if n not in self.alone]
+            pieces = None
+            if variants:
+                pieces = self.weave(variants[0][1].line, [(n, mutant.changed) for n, mutant in variants])
+                if pieces is None:
+                    self.alone.update(n for n, _ in variants)
+            woven += pieces or [(None, lines[number])]
+            number += variants[0][1].length if pieces else 1
+        (self.top / name).write_text('\n'.join(text for _, text in woven))
+        return [owner for owner, _ in woven]
 
-    def alone_lines(self, name):
-        return self.refused[name]
+    def errors(self, name):
+        """Numbers of the lines that do not compile."""
+        user = name.replace('.h', '.c')
+        stubs = ['-Itests/power/stubs'] if name in POWER else []
+        done = subprocess.run(['gcc', '-w', '-std=gnu11', '-fsyntax-only', *stubs, '-Isrc', '-x', 'c', '-'], cwd=self.top,
+                              input=(self.top / user).read_text(), capture_output=True, text=True, check=False)
+        place = name if user != name else '<stdin>'
+        return [int(line) for line in re.findall(rf'^{re.escape(place)}:(\d+):\d+: error', done.stderr, re.M)]
 
     @staticmethod
     def chosen(parts, part):
-        """An expression that is one of @parts, [(number, text)], or @part."""
+        """An expression that is one of @parts, [(number, text)], or @part, in pieces [(number or None, text)]."""
         parts = [(n, text) for n, text in parts if text != part]
-        return ''.join(f'kht_changed == {n} ? ({text}) : ' for n, text in parts) + (f'({part})' if parts else part)
+        return [(n, f'kht_changed == {n} ? ({text}) :') for n, text in parts] + [(None, f'({part})' if parts else part)]
 
     def weave(self, line, variants):
-        """One line that is @line or one of its variants, or None."""
+        """Lines that are together @line or one of its variants, [(number or None, text)]; None: it cannot be done."""
         for form in (self.CONDITION, self.LOOP, self.DECLARED):
             whole, parts = form.match(line), [(n, form.match(changed)) for n, changed in variants]
             if whole and all(p for _, p in parts):
                 # What is to choose from is every other group, what is around it is the same.
-                groups = [self.chosen([(n, p.group(i)) for n, p in parts], whole.group(i)) if i % 2 == 0 else whole.group(i)
-                          for i in range(1, form.groups + 1)]
-                return ''.join(groups)
-        if not line.endswith(';') or self.DECLARED.match(line) or not self.CALLED_OR_SET.match(line):
+                return [piece for i in range(1, form.groups + 1) for piece in
+                        (self.chosen([(n, p.group(i)) for n, p in parts], whole.group(i)) if i % 2 == 0 else [(None, whole.group(i))])]
+        if not line.endswith(';') or not self.STATEMENT.match(line):
             return None
-        return ''.join(f'if (kht_changed == {n}) {{ {changed.strip()} }} else ' for n, changed in variants) + f'{{ {line.strip()} }}'
-
-    def build(self):
-        """What does not compile as a part of this is built alone."""
-        programs = [('power', 'flush_test'), ('sim', 'sim')] + [(suite, test) for suite in UNIT for test in TESTS]
-        while programs:
-            try:
-                self.program(*programs[-1])
-                programs.pop()
-            except subprocess.CalledProcessError as error:
-                places = set(re.findall(r'(?:src/(core|power)|copy)/(\w+\.[ch]):(\d+):\d+: error', error.stderr))
-                if not places:
-                    sys.exit(f'mutate: what is woven does not build: {error.stderr[-2000:]}')
-                for room, name, number in places:
-                    self.refused[f'src/{room or "power"}/{name}'].add(int(number))
-                for name in FILES:
-                    self.weave_file(name)
+        return [(n, f'if (kht_changed == {n}) {{ {changed.strip()} }} else') for n, changed in variants] + [(None, f'{{ {line.strip()} }}')]
 
     def judge(self, number, mutant):
         env = dict(os.environ, KHT_CHANGED=str(number))
-        return self.notices(mutant.file, lambda suite, test: is_green(f'{self.out}/{suite}/{test}', env=env))
+        return self.notices(mutant.file, lambda suite, test: self.is_green(suite, test, env=env))
 
 
 class Alone(Tree):
@@ -262,7 +267,8 @@ class Alone(Tree):
             source.write_text(before)
 
     def green(self, suite, test):
-        return is_green(self.program(suite, test))
+        self.build(suite, test)
+        return self.is_green(suite, test)
 
     def cbmc(self, name):
         """The quick harnesses, until one of them says something else than before."""

@@ -45,6 +45,7 @@ nested() {
 	red 38 guest-data-in-nested refuses_stale_shadows
 	red 52 nested-module-handover-forgets-no-order nested_handover module
 	red 53 nested-module-harvest-leaves-faults-alone nested_faults module
+	red 54 nested-tables-are-freed-after-their-flush-is-recorded nested_frees module
 }
 
 hash() {
