@@ -477,6 +477,17 @@ static void last_core_not_full(void **state)
 	assert_int_equal(owed(6).process, KHT_FLUSH);
 }
 
+/* One that is contained in what was credited before changes nothing. */
+static void credit_contained(void **state)
+{
+	(void)state;
+	record_many(0, 20);
+	kht_credit(ledger, 1, 15);
+	kht_credit(ledger, 3, 8);
+	assert_int_equal(ledger->credit_from, 1);
+	assert_int_equal(ledger->credit_to, 15);
+}
+
 static void behind_marks(void **state)
 {
 	u64 upto;
@@ -619,6 +630,7 @@ int main(void)
 		TEST(process_debt, "ledger-a-move-is-a-process-debt-of-one-core"),
 		TEST(scopes_are_separate, "ledger-the-two-scopes-are-separate-debts"),
 		TEST(last_core_not_full, "ledger-threads-beyond-the-last-are-no-siblings"),
+		TEST(credit_contained, "credit-contained-in-another-changes-nothing"),
 		TEST(behind_marks, "inv4-behind-sees-guest-marks"),
 		TEST(behind_quadrant, "inv6-behind-sees-quadrant-marks"),
 		TEST(behind_others, "ledger-other-domains-do-not-count"),

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The steps of the protocol, and what happens in the middle of them. */
+#include <stdlib.h>
 #include "unit.h"
 
 #define MANY	1000u	/* a ceiling nothing here reaches */
@@ -572,7 +573,8 @@ static void left_core_every_other(void **state)
 	assert_int_equal(kht_left_core(ledger, threads, odd, cpus), 4);
 	for (i = 0; i < 4; i++)
 		assert_int_equal(cpus[i], 2 * i + 1);
-	assert_false(kht_arrive(ledger, &threads[0].guest, key_of(0), 0));
+	for (i = 0; i < CPUS; i += 2)
+		assert_false(kht_arrive(ledger, &threads[i].guest, key_of(i), i));
 }
 
 /* Two cores of eight threads, none of which owes anything. */
@@ -616,6 +618,22 @@ static void smt8_moves(void **state)
 	}
 	for (cpu = 2 * KHT_CORE_MAX - 1; cpu >= KHT_CORE_MAX; cpu--)
 		assert_int_equal(enter(cpu).process, cpu == 2 * KHT_CORE_MAX - 1 ? KHT_FLUSH : KHT_SYNC);
+}
+
+/* The list has room for eight, whatever the topology says. */
+static void left_core_too_large(void **state)
+{
+	struct kht_core large = { 0, KHT_CORE_MAX + 1, 1 };
+	unsigned int *cpus = malloc(KHT_CORE_MAX * sizeof(*cpus)), cpu;
+
+	(void)state;
+	assert_non_null(cpus);
+	machine(2 * KHT_CORE_MAX, LOG);
+	visit_all();
+	for (cpu = 0; cpu <= large.last; cpu++)
+		enter(cpu);
+	assert_int_equal(kht_left_core(ledger, threads, large, cpus), KHT_CORE_MAX);
+	free(cpus);
 }
 
 static void arrive_without_process_debt(void)
@@ -684,6 +702,7 @@ int main(void)
 		TEST(left_core_every_other, "move-kick-interleaved-threads"),
 		TEST(smt8_flushes_once_per_core, "inv1-eight-threads-share-a-flush-and-sync-for-themselves"),
 		TEST(smt8_moves, "move-kicks-all-eight-threads-of-a-core"),
+		TEST(left_core_too_large, "move-kicks-no-more-than-the-list-has-room-for"),
 		TEST(left_core_meets_arrivals, "inv4-move-meets-arrivals"),
 	};
 

@@ -167,7 +167,9 @@ static void *zeroed(size_t bytes)
 	void *mem = aligned_alloc(KHT_CACHELINE, whole);
 
 	assert_non_null(mem);
-	return memset(mem, 0, whole);
+	/* What is promised is zero; what is behind it is not. */
+	memset(mem, 0xff, whole);
+	return memset(mem, 0, bytes);
 }
 
 struct kht_ledger *new_ledger(u32 lpid, u32 nr_threads, u32 log_size)

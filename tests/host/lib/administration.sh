@@ -91,7 +91,7 @@ tunables() {
 traced_events() {
 	echo >/sys/kernel/tracing/trace
 	echo 1 >/sys/kernel/tracing/events/kvm_hv_tlb/enable
-	run module unmap-single --variant running --pages 16 --rounds 1
+	run module unmap-single --variant running --pages 48 --rounds 1
 	run module dirty-log --variant idle --pages 128 --rounds 1
 	run module migrate --variant kernel --rounds 8
 	sanitized || with hpt_defer 1 run module unmap-single --mmu hash --variant idle --pages 16 --rounds 1
