@@ -75,6 +75,19 @@ static void order_once(void **state)
 	assert_int_equal(kht_vcpu_load(&v, 2, 4, false).ipi, -1);
 }
 
+/* Every move that profits from the credit renews it. */
+static void credit_renewed(void **state)
+{
+	struct trip t;
+	unsigned int i, ipis = 0;
+
+	(void)state;
+	start(&t);
+	for (i = 0; i < 3 * KHT_SYNC_CREDIT; i++)
+		ipis += go(&t, false, !t.cpu).ipi >= 0;
+	assert_int_equal(ipis, 1);
+}
+
 static void other_core(void **state)
 {
 	struct kht_vcpu v = { 0 };
@@ -330,6 +343,7 @@ int main(void)
 		TEST(first_load, "move-first-load-is-no-move"),
 		TEST(same_cpu, "move-same-cpu-costs-nothing"),
 		TEST(order_once, "move-order-costs-one-ipi-however-far-the-vcpu-goes"),
+		TEST(credit_renewed, "move-in-user-space-costs-one-ipi-however-often"),
 		TEST(other_core, "move-only-between-cores-leaves-a-debt"),
 		TEST(scheduled_out, "move-scheduled-out-completes-the-order-once"),
 		TEST(moved_in_user_space, "move-in-user-space-costs-an-ipi-then-credit"),
