@@ -2,8 +2,8 @@
 # What people type. The module itself is described in Kbuild, the bench lives in scripts/.
 
 .PHONY: help modules replacement clean-modules install uninstall deb demo check check-all check-unit check-static check-packaging \
-	check-emulated check-sanitized check-huge check-tracers check-partition check-life check-debug check-distro check-next check-hostile \
-	measurements real-guest soak mutants prove prove-quick clean distclean
+	check-emulated check-sanitized check-huge check-tracers check-partition check-life check-debug check-distro check-next check-hostile check-others \
+	measurements real-guest soak mutants mutate prove prove-quick clean distclean
 
 help:
 	@echo 'make modules KERNEL_SRC=<kernel headers> [ARCH= CROSS_COMPILE= CC= W=1]'
@@ -36,10 +36,13 @@ help:
 	@echo '                     replacement'
 	@echo 'make check-next      the newest kernel of Debian experimental or sid, whatever its series: build, boot, check'
 	@echo 'make check-hostile   allocations and hooks that fail, kills, fuzzed hcalls and files, memory pressure (HOSTILE=full)'
+	@echo 'make check-others    kernels with 64K pages, that of Debian 13, cores of four threads, the demos, a soak of six minutes'
 	@echo 'make soak [HOURS=1] [SEED=1]  seeded churn of everything, half of it under the sanitizer'
 	@echo "make real-guest      Debian's kernel in Debian's QEMU on the emulated host: memory stress, live migration"
 	@echo 'make mutants [MUTANTS="1 14"]'
 	@echo '                     every way to be wrong, and what notices it'
+	@echo 'make mutate [SAMPLE=n] [SEED=s]'
+	@echo '                     hundreds of small changes of src/core and src/power, and what notices each; within an hour'
 	@echo 'make prove           memory ordering with herd7, the state space with SPIN, src/core with CBMC: about six'
 	@echo '                     minutes; make prove-quick a minute of it, without SPIN'
 	@echo 'make clean           remove what was built; make distclean also what was fetched'
@@ -98,7 +101,7 @@ check-all: export TRACERS = full
 check-all: export PARTITION = full
 check-all: export PARTITION_KERNELS = $(KERNELS)
 check-all:
-	@scripts/bench/check packaging unit static emulated sanitized huge tracers mutants partition life debug distro hostile real_guest
+	@scripts/bench/check packaging unit static emulated sanitized huge tracers mutants partition life debug distro hostile others real_guest
 
 check-unit:
 	@scripts/bench/check unit
@@ -130,6 +133,9 @@ check-partition:
 mutants:
 	@scripts/bench/check mutants
 
+mutate:
+	@scripts/bench/mutate
+
 check-life:
 	@scripts/bench/check life
 
@@ -144,6 +150,9 @@ check-next:
 
 check-hostile:
 	@scripts/bench/check hostile
+
+check-others:
+	@scripts/bench/check others
 
 real-guest:
 	@scripts/bench/check real_guest

@@ -128,6 +128,7 @@ enum kht_mutant {
 	KHT_MUT_RC_ADDED,		/* 51: a fault may add R and C to a shadow entry that is there */
 	KHT_MUT_ANY_RUNNER,		/* 52: a vCPU's move is taken for that of a nested vCPU another one runs */
 	KHT_MUT_FAULTS_AGAIN,		/* 53: each page harvested or aged makes every fault in flight start again */
+	KHT_MUT_FREED_UNRECORDED,	/* 54: a shadow's tables are freed, and their flush is recorded when it comes */
 	/* Of src/power, in a partition. */
 	KHT_MUT_REFUSAL_IGNORED = 60,	/* 60: a flush that the hypervisor refuses is taken for executed */
 	KHT_MUT_SHORT_RANGE,		/* 61: a range ends one page early */

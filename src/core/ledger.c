@@ -121,14 +121,12 @@ static bool logged(const struct kht_ledger *l, u64 from)
 	return l->gen + l->staged - from <= l->log_size;
 }
 
-/* Under the lock for longer than anything else is: a division for all, not for each entry. */
+/* Of a log that holds them. Under the lock for longer than anything else is: a division for all, not for each entry. */
 static u32 copy_log(const struct kht_ledger *l, u64 *pages, u64 from)
 {
 	u32 size = l->log_size, n, at, count;
 	const u64 *log = l->log;
 
-	if (!size)
-		return 0;
 	count = l->gen - from < size ? l->gen - from : size;
 	at = (from + 1) % size;
 	for (n = 0; n < count; n++) {

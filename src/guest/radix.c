@@ -137,6 +137,6 @@ void kht_on_free_tables(u32 lpid)
 {
 	struct kht_domain *d = kht_domain(lpid);
 
-	if (d && d->l1 && ours(d))
+	if (d && d->l1 && ours(d) && !kht_mutant(KHT_MUT_FREED_UNRECORDED))
 		kht_absorb_full(d->ledger);
 }

@@ -3,7 +3,7 @@
 
 # Of a replacement kvm-hv, which is not traced, more is expected.
 def cases($flavour):
-	{shim: [1.05, 1.03], replacement: [1.02, 1.01]}[$flavour] as $limits
+	{shim: [1.035, 1.03], replacement: [1.015, 1.012]}[$flavour] as $limits
 	| [{name: "exit-cost-kernel-handled", interval: "exit-kernel", limit: $limits[0]},
 	   {name: "exit-cost-vmm-handled", interval: "exit-vmm", limit: $limits[1]}];
 

@@ -2,12 +2,12 @@
 # both in the order of time. A run's figure is its round with the most.
 
 # A running guest: whole-LPID flushes and what KVM itself invalidates one by one, of 1,024 pages.
-def few_running: 128;
+def few_running: 96;
 # Of 2,000 removals with H_LOCAL beside another vCPU: that one may just be entering.
 def few_local: 60;
 def cost_limit: 1.05;
 # With hpt_local=1 and nothing to save: ftrace alone takes some 450 instructions (doc/limits.md).
-def hooked_limit: 1.25;
+def hooked_limit: 1.18;
 
 # Hash (R=0) and the errata fix-ups beside it (R=1, LPID 0); prs=1 are the host's own processes.
 def executed: [.forms[] | select(.op == "tlbie" and .prs == 0 and (.guest | not)) | .count] | add // 0;

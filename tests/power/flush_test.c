@@ -93,7 +93,7 @@ void radix__flush_tlb_lpid_page(unsigned int lpid, unsigned long addr, unsigned 
 void radix__flush_all_lpid(unsigned int lpid) { note(KERNEL_LPID, lpid, 0, 0, kht_broadcasting()); }
 void kvmppc_invalidate_hpte(struct kvm *kvm, __be64 *hptep, unsigned long index)
 {
-	note(KERNEL_HPTE, (unsigned long)kvm, hptep[0], index, kht_broadcasting());
+	note(KERNEL_HPTE, (unsigned long)kvm, hptep[0] << 32 | hptep[1], index, kht_broadcasting());
 }
 static void set_partition(struct kvm *kvm) { note(KERNEL_PARTITION, (unsigned long)kvm, 0, 0, kht_broadcasting()); }
 
@@ -362,7 +362,7 @@ static void hash_broadcasts(void **state)
 
 	(void)state;
 	expect(PREEMPT_OFF, 0, 0, 0, 0);
-	expect(KERNEL_HPTE, 0x1000, 0x77, 42, 1);
+	expect(KERNEL_HPTE, 0x1000, 0x7700000088, 42, 1);
 	expect(PREEMPT_ON, 0, 0, 0, 0);
 	kht_hash_broadcast_page(kvm, hpte, 42);
 	executed();

@@ -190,6 +190,19 @@ static void exchange(uint64_t page, uint64_t bits)
 	map_gpa(GPA, 12, page, bits);
 }
 
+static void complete(unsigned int cpu)
+{
+	model_tlbsync(m, cpu);
+	model_ptesync(m, cpu);
+}
+
+/* By the host, all of it. */
+static void flushed_by(unsigned int cpu, const struct invalidation *i)
+{
+	model_invalidate(m, cpu, i);
+	complete(cpu);
+}
+
 static const struct invalidation tlbie_page = {
 	.everywhere = true, .r = 1, .lpid = LPID, .shift = 12, .address = GPA,
 };
@@ -348,7 +361,7 @@ static void execute(uint32_t word, uint64_t rb, uint64_t rs, uint32_t lpidr, int
 	if (!decode_invalidation(word, rb, rs, lpidr, by == GUEST, &i))
 		return;
 	i.vcpu = by == GUEST;
-	model_invalidate(m, 0, &i);
+	flushed_by(0, &i);
 }
 
 /* Held is what a store would still use after the host has taken the page away. */
@@ -435,7 +448,7 @@ static void a_flush_in_time_is_no_hazard(void **state)
 	use(0, real(LOAD));
 	exchange(B, ALL_RIGHTS);
 	use(0, real(LOAD));		/* before the flush: every machine does that */
-	model_invalidate(m, 2, &tlbie_page);
+	flushed_by(2, &tlbie_page);
 	returned();
 	use(0, real(LOAD));
 	assert_int_equal(hazards(), 0);
@@ -448,7 +461,7 @@ static void an_unused_entry_is_no_hazard(void **state)
 	use(0, real(LOAD));
 	exchange(B, ALL_RIGHTS);
 	returned();
-	model_invalidate(m, 2, &tlbie_page);
+	flushed_by(2, &tlbie_page);
 	use(0, real(LOAD));
 	assert_int_equal(hazards(), 0);
 }
@@ -481,7 +494,7 @@ static void a_use_before_the_flush_has_ended_is_no_hazard(void **state)
 	returned();
 	time_now += 2000;
 	all_outside();
-	model_invalidate(m, 0, &tlbie_page);
+	flushed_by(0, &tlbie_page);
 	use(0, real(LOAD));
 	assert_int_equal(hazards(), 0);
 }
@@ -585,6 +598,99 @@ static void more_rights_in_the_tables_are_fine(void **state)
 	assert_int_equal(hazards(), 0);
 }
 
+/* The host has a page copied when the guest stores to it, and forgets to flush the one it shared before. */
+static void copy_on_write(void)
+{
+	struct access store = real(STORE);
+
+	exchange(A, READ_ONLY);
+	use(0, real(LOAD));
+	model_fault(m, 0, &store);
+	exchange(B, ALL_RIGHTS);
+	use(0, store);
+	expect_hazards(0, NULL);
+}
+
+static void a_page_that_was_copied_stays_beside_its_copy(void **state)
+{
+	(void)state;
+	copy_on_write();
+	returned();
+	use(0, real(LOAD));
+	expect_hazards(2, "another page");
+}
+
+static void a_flush_takes_both_pages(void **state)
+{
+	(void)state;
+	copy_on_write();
+	flushed_by(0, &tlbie_page);
+	returned();
+	use(0, real(LOAD));
+	use(0, real(STORE));
+	expect_hazards(0, NULL);
+}
+
+static const struct invalidation tlbiel_page = {
+	.r = 1, .lpid = LPID, .shift = 12, .address = GPA,
+};
+
+static void a_flush_without_ptesync_is_a_hazard(void **state)
+{
+	(void)state;
+	use(0, real(LOAD));
+	model_invalidate(m, 0, &tlbiel_page);
+	use(1, real(LOAD));
+	expect_hazards(0, NULL);
+	use(0, real(LOAD));
+	expect_hazards(1, "not been completed");
+	/* Once is enough. */
+	use(0, real(LOAD));
+	expect_hazards(1, "not been completed");
+}
+
+/* A ptesync before tlbsync completes no tlbie. */
+static void a_broadcast_needs_tlbsync_first(void **state)
+{
+	(void)state;
+	use(0, real(LOAD));
+	model_invalidate(m, 0, &tlbie_page);
+	model_ptesync(m, 0);
+	use(0, real(LOAD));
+	expect_hazards(1, "not been completed");
+	model_invalidate(m, 0, &tlbie_page);
+	complete(0);
+	use(0, real(LOAD));
+	expect_hazards(1, "not been completed");
+}
+
+static void a_known_access_notices_too(void **state)
+{
+	struct access a = real(LOAD);
+	struct invalidation other = tlbiel_page;
+
+	(void)state;
+	use(0, a);
+	use(0, a);
+	assert_true(model_known(m, 0, &a));
+	other.lpid = LPID + 1;
+	model_invalidate(m, 0, &other);
+	assert_false(model_known(m, 0, &a));
+	model_ptesync(m, 0);
+	assert_true(model_known(m, 0, &a));
+}
+
+static void a_guests_own_flush_is_its_own(void **state)
+{
+	struct invalidation own = tlbiel_page;
+
+	(void)state;
+	own.by_guest = true;
+	model_invalidate(m, 0, &own);
+	use(0, real(LOAD));
+	expect_hazards(0, NULL);
+}
+
 static void a_sibling_shares_the_tlb_and_not_the_erat(void **state)
 {
 	static const struct invalidation set = { .r = 1, .is = 2, .set = GPA >> 12 & 127, .lpid = LPID };
@@ -593,7 +699,7 @@ static void a_sibling_shares_the_tlb_and_not_the_erat(void **state)
 	use(0, real(LOAD));
 	use(1, real(LOAD));
 	exchange(B, ALL_RIGHTS);
-	model_invalidate(m, 0, &set);
+	flushed_by(0, &set);
 	model_drop_erat(m, 0);
 	returned();
 	use(0, real(LOAD));
@@ -618,12 +724,12 @@ static void a_freed_table_is_a_hazard(void **state)
 	put(directory, 0);
 	next_table = 0x300000;
 	exchange(A, ALL_RIGHTS);
-	model_invalidate(m, 2, &flush);
+	flushed_by(2, &flush);
 	returned();
 	use(0, real(LOAD));
 	expect_hazards(1, "a table that is no longer used");
 	flush.ric = 1;
-	model_invalidate(m, 2, &flush);
+	flushed_by(2, &flush);
 	use(0, real(LOAD));
 	assert_int_equal(hazards(), 1);
 }
@@ -634,7 +740,7 @@ static void flush_core_0(void)
 	struct invalidation i = { .prs = 1, .r = 1, .is = 2, .ric = 2, .lpid = LPID };
 
 	for (i.set = 0; i.set < 128; i.set++)
-		model_invalidate(m, 0, &i);
+		flushed_by(0, &i);
 	model_drop_erat(m, 0);
 }
 
@@ -650,7 +756,7 @@ static void move(uint64_t user, bool flush, uint64_t n)
 	use(0, a);
 	map_gpa(GPA + 4096, 12, B, ALL_RIGHTS);
 	map_ea(EA, GPA + 4096, ALL_RIGHTS);
-	model_invalidate(m, 2, &page);
+	flushed_by(2, &page);
 	a.vcpu = 1;
 	use(2, a);
 	assert_int_equal(hazards(), 0);
@@ -692,7 +798,7 @@ static void grow(const struct invalidation *i)
 	use(0, big(0x3000));
 	map_gpa(BIG + 0x3000, 12, 0, 0);
 	if (i)
-		model_invalidate(m, 0, i);
+		flushed_by(0, i);
 	map_gpa(BIG, 21, 0xa00000, ALL_RIGHTS);
 }
 
@@ -767,10 +873,10 @@ static void known_until_something_changes(void **state)
 	assert_false(model_known(m, 0, &a));
 	use(0, a);
 	assert_false(model_known(m, 0, &a));	/* it is wrong, and may become a hazard */
-	model_invalidate(m, 0, &tlbie_page);
+	flushed_by(0, &tlbie_page);
 	use(0, a);
 	assert_true(model_known(m, 0, &a));
-	model_invalidate(m, 2, &tlbie_page);
+	flushed_by(2, &tlbie_page);
 	assert_false(model_known(m, 0, &a));
 }
 
@@ -799,6 +905,12 @@ int main(void)
 		TEST(an_escaped_store_is_seen_after_the_fault_too),
 		TEST(lost_write_permission_is_a_hazard),
 		TEST(more_rights_in_the_tables_are_fine),
+		TEST(a_page_that_was_copied_stays_beside_its_copy),
+		TEST(a_flush_takes_both_pages),
+		TEST(a_flush_without_ptesync_is_a_hazard),
+		TEST(a_broadcast_needs_tlbsync_first),
+		TEST(a_known_access_notices_too),
+		TEST(a_guests_own_flush_is_its_own),
 		TEST(a_sibling_shares_the_tlb_and_not_the_erat),
 		TEST(a_freed_table_is_a_hazard),
 		TEST(a_moved_vcpu_needs_the_core_flushed),

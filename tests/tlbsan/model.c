@@ -92,12 +92,16 @@ struct event {
 	struct invalidation what;
 };
 
+/* What the host on a CPU still has to execute before its invalidations have ended (ISA 3.0B Book III 5.9.3.3). */
+enum owed { NOTHING_OWED, PTESYNC, TLBSYNC };
+
 struct model {
 	struct model_config config;
 	struct model_counts counts;
 	unsigned int nr_buffers;
 	struct buffer *buffers;		/* TLBs by core, then ERATs by CPU */
 	struct known *known;		/* KNOWN for each CPU; a CPU touches its own only */
+	enum owed *owed;		/* by CPU, which alone touches it */
 	uint64_t generation;		/* raised whenever an entry goes or turns stale */
 	struct event history[HISTORY];
 	uint64_t nr_events;
@@ -125,6 +129,7 @@ struct model *model_new(const struct model_config *config)
 	m->nr_buffers = config->cpus / config->threads + config->cpus;
 	m->buffers = allocate(m->nr_buffers, sizeof(*m->buffers));
 	m->known = allocate((size_t)config->cpus * KNOWN, sizeof(*m->known));
+	m->owed = allocate(config->cpus, sizeof(*m->owed));
 	m->generation = 1;
 	return m;
 }
@@ -156,13 +161,16 @@ static bool same_key(const struct key *a, const struct key *b)
 	return a->kind == b->kind && a->lpid == b->lpid && a->pid == b->pid && a->address == b->address;
 }
 
-static struct entry *lookup(const struct buffer *b, const struct key *key)
+static struct entry *this_or_next(struct entry *e, const struct key *key)
 {
-	struct entry *e = b->by_key[bucket(key->address, key->lpid)];
-
 	while (e && !same_key(&e->key, key))
 		e = e->chain[BY_KEY].next;
 	return e;
+}
+
+static struct entry *lookup(const struct buffer *b, const struct key *key)
+{
+	return this_or_next(b->by_key[bucket(key->address, key->lpid)], key);
 }
 
 static void chain_in(struct entry **head, struct entry *e, int chain)
@@ -512,22 +520,44 @@ static enum held check_entry(struct model *m, struct buffer *b, struct entry *e,
 	return WRONG;
 }
 
-static enum held check_held(struct model *m, struct buffer *b, unsigned int cpu, const struct access *a,
-			    const struct key *key, const struct walk *w)
+/* An access in flight may have been right when it was made, and find no translation now. */
+static bool allows(const struct walk *w, const struct access *a)
 {
-	struct entry *e = lookup(b, key);
+	return !(needs_of(a->type) & ~walk_rights(w));
+}
+
+/*
+ * With too few rights, or (ERAT) with what the guest has changed, hardware walks again. What it finds, if anything, comes
+ * in the place of the old entry or beside it: beside one that is stale, whose next use would be wrong (copy on write).
+ */
+static enum held check_one(struct model *m, struct buffer *b, struct entry *e, unsigned int cpu,
+			   const struct access *a, const struct walk *w)
+{
 	enum held held;
 
-	if (!e)
-		return NOTHING;
 	if (w->partition.valid && check_size(m, b, e, cpu, a, w))
 		return NOTHING;
 	held = check_entry(m, b, e, cpu, a, w);
-	/* With too few rights, or (ERAT) with what the guest has changed, hardware walks again. */
 	if (serves(e, needs_of(a->type)) && !(is_erat(m, b) && e->gpa != w->process.page))
 		return held;
-	drop(m, e);
+	if (allows(w, a) && !(e->stale && e->gpa == w->process.page))
+		drop(m, e);
 	return NOTHING;
+}
+
+/* Of all that a buffer holds for the address, the worst. */
+static enum held check_held(struct model *m, struct buffer *b, unsigned int cpu, const struct access *a,
+			    const struct key *key, const struct walk *w)
+{
+	enum held held = NOTHING, one;
+	struct entry *e, *next;
+
+	for (e = lookup(b, key); e; e = next) {
+		next = this_or_next(e->chain[BY_KEY].next, key);
+		one = check_one(m, b, e, cpu, a, w);
+		held = one > held ? one : held;
+	}
+	return held;
 }
 
 /* A walk may begin at any table the core still remembers. */
@@ -570,7 +600,7 @@ bool model_known(struct model *m, unsigned int cpu, const struct access *a)
 {
 	const struct known *k = known_slot(m, cpu, a);
 
-	return k->generation == __atomic_load_n(&m->generation, __ATOMIC_ACQUIRE) &&
+	return m->owed[cpu] == NOTHING_OWED && k->generation == __atomic_load_n(&m->generation, __ATOMIC_ACQUIRE) &&
 	       same_access(&k->access, a) && trail_holds(&k->trail);
 }
 
@@ -585,16 +615,31 @@ static void remember(struct model *m, unsigned int cpu, const struct access *a, 
 	memcpy(k->trail.word, w->trail.word, w->trail.n * sizeof(w->trail.word[0]));
 }
 
+/* The CPU has begun an invalidation and goes on in a guest as if it had ended. */
+static void check_completed(struct model *m, unsigned int cpu, const struct access *a)
+{
+	if (m->owed[cpu] == NOTHING_OWED)
+		return;
+	m->owed[cpu] = NOTHING_OWED;
+	if (++m->counts.hazards > REPORTS_MAX)
+		return;
+	fprintf(m->config.out,
+		"TLBSAN-HAZARD {\"during\":\"%s\",\"why\":\"a flush that has not been completed\",\"where\":\"cpu\",\"cpu\":%u,"
+		"\"lpid\":%u,\"ns\":%" PRIu64 "}\n", m->name, cpu, a->context.lpid, m->config.now());
+	fflush(m->config.out);
+}
+
 void model_access(struct model *m, unsigned int cpu, const struct access *a)
 {
 	struct buffer *buffers[] = { tlb_of(m, cpu), erat_of(m, cpu) };
 	unsigned int i;
 	struct walk w;
 	struct key key;
-	bool allowed, right = true;
+	bool right = true;
 	enum held held;
 
 	m->counts.accesses++;
+	check_completed(m, cpu, a);
 	scan_sometimes(m);
 	radix_walk(&m->config.ram, &a->context, a->address, &w);
 	if (w.hash) {
@@ -602,11 +647,9 @@ void model_access(struct model *m, unsigned int cpu, const struct access *a)
 		return;
 	}
 	key = key_of(a, &w);
-	/* An access in flight may have been right when it was made, and find no translation now. */
-	allowed = !(needs_of(a->type) & ~walk_rights(&w));
 	for (i = 0; i < 2; i++) {
 		held = check_held(m, buffers[i], cpu, a, &key, &w);
-		if (held == NOTHING && allowed) {
+		if (held == NOTHING && allows(&w, a)) {
 			check_sizes(m, buffers[i], cpu, a, &w);
 			fill(m, buffers[i], a, &key, &w);
 		}
@@ -614,7 +657,7 @@ void model_access(struct model *m, unsigned int cpu, const struct access *a)
 	}
 	check_steps(m, cpu, a, &w);
 	/* What is wrong now may be a hazard at the next look. */
-	if (allowed && right)
+	if (right && allows(&w, a))
 		remember(m, cpu, a, &w);
 }
 
@@ -766,10 +809,32 @@ static void mark_elsewhere(struct model *m, unsigned int cpu, const struct inval
 			for_hits(m, &m->buffers[core], &all, mark_hit);
 }
 
+void model_tlbsync(struct model *m, unsigned int cpu)
+{
+	if (m->owed[cpu] == TLBSYNC)
+		m->owed[cpu] = PTESYNC;
+}
+
+void model_ptesync(struct model *m, unsigned int cpu)
+{
+	if (m->owed[cpu] == PTESYNC)
+		m->owed[cpu] = NOTHING_OWED;
+}
+
+/* Of any LPID, and hash too. What a guest leaves open is for the host to complete. */
+static void owe(struct model *m, unsigned int cpu, const struct invalidation *i)
+{
+	enum owed owed = i->everywhere ? TLBSYNC : PTESYNC;
+
+	if (!i->by_guest && m->owed[cpu] < owed)
+		m->owed[cpu] = owed;
+}
+
 void model_invalidate(struct model *m, unsigned int cpu, const struct invalidation *i)
 {
 	unsigned int b;
 
+	owe(m, cpu, i);
 	if (!i->r || (!i->lpid && i->is != 3))
 		return;		/* of a hash guest, or of the host itself */
 	note_event(m, cpu, i);
@@ -817,5 +882,6 @@ void model_free(struct model *m)
 		}
 	free(m->buffers);
 	free(m->known);
+	free(m->owed);
 	free(m);
 }

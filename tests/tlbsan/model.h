@@ -69,6 +69,9 @@ void model_access(struct model *m, unsigned int cpu, const struct access *a);
  */
 void model_fault(struct model *m, unsigned int cpu, const struct access *a);
 void model_invalidate(struct model *m, unsigned int cpu, const struct invalidation *i);
+/* On @cpu, by the host: what makes its invalidations end. */
+void model_tlbsync(struct model *m, unsigned int cpu);
+void model_ptesync(struct model *m, unsigned int cpu);
 /* slbia with an IH that takes the guests' ERAT entries of @cpu. */
 void model_drop_erat(struct model *m, unsigned int cpu);
 /* Every invalidation that the host began for @lpid (0: any) has returned to its caller. */

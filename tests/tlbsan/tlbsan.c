@@ -265,6 +265,20 @@ static void on_invalidation(unsigned int cpu, void *udata)
 	pthread_mutex_unlock(&lock);
 }
 
+static void on_tlbsync(unsigned int cpu, void *udata)
+{
+	(void)udata;
+	if (started())
+		model_tlbsync(model, cpu);
+}
+
+static void on_ptesync(unsigned int cpu, void *udata)
+{
+	(void)udata;
+	if (started())
+		model_ptesync(model, cpu);
+}
+
 static void on_slbia(unsigned int cpu, void *udata)
 {
 	(void)udata;
@@ -379,6 +393,14 @@ static void instrument(struct qemu_plugin_insn *insn, bool guest, bool le)
 	case PPC_TLBIE:
 	case PPC_TLBIEL:
 		return on_insn(insn, on_invalidation, site);
+	case PPC_TLBSYNC:
+		if (!guest)
+			on_insn(insn, on_tlbsync, NULL);
+		return;
+	case PPC_PTESYNC:
+		if (!guest)
+			on_insn(insn, on_ptesync, NULL);
+		return;
 	case PPC_SLBIA:
 		if (!guest && ppc_ih(word) >= ERAT_GUEST)
 			on_insn(insn, on_slbia, NULL);

@@ -477,6 +477,44 @@ static void last_core_not_full(void **state)
 	assert_int_equal(owed(6).process, KHT_FLUSH);
 }
 
+/* Among pages: the flush of the whole LPID has the number at which it was staged. */
+static void stage_full_among_pages(void **state)
+{
+	u64 gen;
+
+	(void)state;
+	record_many(0, 20);
+	gen = ledger->gen;
+	kht_stage_page(ledger, page(0));
+	kht_stage_page(ledger, page(1));
+	kht_stage_full(ledger);
+	kht_stage_page(ledger, page(2));
+	assert_int_equal(kht_commit(ledger), gen + 4);
+	assert_int_equal(ledger->full, gen + 3);
+}
+
+/* One that is contained in what was credited before changes nothing. */
+static void credit_contained(void **state)
+{
+	(void)state;
+	record_many(0, 20);
+	kht_credit(ledger, 1, 15);
+	kht_credit(ledger, 3, 8);
+	assert_int_equal(ledger->credit_from, 1);
+	assert_int_equal(ledger->credit_to, 15);
+}
+
+/* Of two that overlap the union has been executed. */
+static void credit_overlapping(void **state)
+{
+	(void)state;
+	record_many(0, 20);
+	kht_credit(ledger, 1, 10);
+	kht_credit(ledger, 5, 18);
+	assert_int_equal(ledger->credit_from, 1);
+	assert_int_equal(ledger->credit_to, 18);
+}
+
 static void behind_marks(void **state)
 {
 	u64 upto;
@@ -679,6 +717,9 @@ int main(void)
 		TEST(process_debt, "ledger-a-move-is-a-process-debt-of-one-core"),
 		TEST(scopes_are_separate, "ledger-the-two-scopes-are-separate-debts"),
 		TEST(last_core_not_full, "ledger-threads-beyond-the-last-are-no-siblings"),
+		TEST(stage_full_among_pages, "ledger-a-full-flush-has-its-own-number"),
+		TEST(credit_overlapping, "credits-that-overlap-join"),
+		TEST(credit_contained, "credit-contained-in-another-changes-nothing"),
 		TEST(behind_marks, "inv4-behind-sees-guest-marks"),
 		TEST(behind_quadrant, "inv6-behind-sees-quadrant-marks"),
 		TEST(behind_others, "ledger-other-domains-do-not-count"),

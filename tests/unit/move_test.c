@@ -63,6 +63,31 @@ static void same_cpu(void **state)
 	assert_int_equal(m.ipi, -1);
 }
 
+/* A vCPU that moves on without having run has nothing unfinished on the CPU that was interrupted for it. */
+static void order_once(void **state)
+{
+	struct kht_vcpu v;
+
+	(void)state;
+	kht_vcpu_init(&v);
+	kht_vcpu_ran(&v, 0);
+	assert_int_equal(kht_vcpu_load(&v, 0, 2, false).ipi, 0);
+	assert_int_equal(kht_vcpu_load(&v, 2, 4, false).ipi, -1);
+}
+
+/* Every move that profits from the credit renews it. */
+static void credit_renewed(void **state)
+{
+	struct trip t;
+	unsigned int i, ipis = 0;
+
+	(void)state;
+	start(&t);
+	for (i = 0; i < 3 * KHT_SYNC_CREDIT; i++)
+		ipis += go(&t, false, !t.cpu).ipi >= 0;
+	assert_int_equal(ipis, 1);
+}
+
 static void other_core(void **state)
 {
 	struct kht_vcpu v = { 0 };
@@ -317,6 +342,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(first_load, "move-first-load-is-no-move"),
 		TEST(same_cpu, "move-same-cpu-costs-nothing"),
+		TEST(order_once, "move-order-costs-one-ipi-however-far-the-vcpu-goes"),
+		TEST(credit_renewed, "move-in-user-space-costs-one-ipi-however-often"),
 		TEST(other_core, "move-only-between-cores-leaves-a-debt"),
 		TEST(scheduled_out, "move-scheduled-out-completes-the-order-once"),
 		TEST(moved_in_user_space, "move-in-user-space-costs-an-ipi-then-credit"),

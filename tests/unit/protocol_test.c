@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The steps of the protocol, and what happens in the middle of them. */
+#include <stdlib.h>
 #include "unit.h"
 
 #define MANY	1000u	/* a ceiling nothing here reaches */
@@ -427,6 +428,32 @@ static void pay_staged(void **state)
 	assert_int_equal(done.broadcast_lpids, 1);
 }
 
+/* Whichever thread it is that owes. */
+static void pay_for_one(void **state)
+{
+	unsigned int cpu, other;
+
+	(void)state;
+	for (cpu = 0; cpu < CPUS; cpu++) {
+		visit_all();
+		assert_true(kht_defer_page(ledger, threads, page(0)));
+		for (other = 0; other < CPUS; other++)
+			if (other != cpu)
+				visit(other);
+		assert_true(kht_pay_all(ledger));
+		assert_int_equal(enter(cpu).need, KHT_NOTHING);
+		leave(cpu);
+	}
+}
+
+/* A thread that never visited has been flushed like any other. */
+static void done_everywhere(void **state)
+{
+	(void)state;
+	kht_done_everywhere(ledger, kht_record(ledger, NULL));
+	assert_int_equal(enter(5).need, KHT_NOTHING);
+}
+
 /*
  * The guest is older than its ledger: it ran on CPU 6 before. CPU 6 has never
  * visited, and holds whatever it held.
@@ -546,7 +573,67 @@ static void left_core_every_other(void **state)
 	assert_int_equal(kht_left_core(ledger, threads, odd, cpus), 4);
 	for (i = 0; i < 4; i++)
 		assert_int_equal(cpus[i], 2 * i + 1);
-	assert_false(kht_arrive(ledger, &threads[0].guest, key_of(0), 0));
+	for (i = 0; i < CPUS; i += 2)
+		assert_false(kht_arrive(ledger, &threads[i].guest, key_of(i), i));
+}
+
+/* Two cores of eight threads, none of which owes anything. */
+static void smt8(void)
+{
+	threads_per_core = KHT_CORE_MAX;
+	machine(2 * KHT_CORE_MAX, LOG);
+	visit_all();
+}
+
+/* One flush for each core, and each of its threads syncs for itself. */
+static void smt8_flushes_once_per_core(void **state)
+{
+	unsigned int cpu, first;
+
+	(void)state;
+	smt8();
+	assert_true(kht_defer_page(ledger, threads, page(1)));
+	for (cpu = 0; cpu < 2 * KHT_CORE_MAX; cpu++) {
+		first = cpu / KHT_CORE_MAX * KHT_CORE_MAX;
+		/* The last of the core is the one that flushes. */
+		assert_int_equal(enter(2 * first + KHT_CORE_MAX - 1 - cpu).need, cpu == first ? KHT_REPLAY : KHT_SYNC);
+	}
+	assert_int_equal(done.replays, 2);
+	assert_int_equal(done.syncs, 2 * (KHT_CORE_MAX - 1));
+}
+
+/* All eight are listed, and each of them settles; the other core owes nothing. */
+static void smt8_moves(void **state)
+{
+	unsigned int cpus[KHT_CORE_MAX], cpu;
+
+	(void)state;
+	smt8();
+	for (cpu = 0; cpu < 2 * KHT_CORE_MAX; cpu++)
+		enter(cpu);
+	assert_int_equal(kht_left_core(ledger, threads, core_of(KHT_CORE_MAX), cpus), KHT_CORE_MAX);
+	for (cpu = 0; cpu < KHT_CORE_MAX; cpu++) {
+		assert_int_equal(cpus[cpu], KHT_CORE_MAX + cpu);
+		assert_int_equal(enter(cpu).process, KHT_NOTHING);
+	}
+	for (cpu = 2 * KHT_CORE_MAX - 1; cpu >= KHT_CORE_MAX; cpu--)
+		assert_int_equal(enter(cpu).process, cpu == 2 * KHT_CORE_MAX - 1 ? KHT_FLUSH : KHT_SYNC);
+}
+
+/* The list has room for eight, whatever the topology says. */
+static void left_core_too_large(void **state)
+{
+	struct kht_core large = { 0, KHT_CORE_MAX + 1, 1 };
+	unsigned int *cpus = malloc(KHT_CORE_MAX * sizeof(*cpus)), cpu;
+
+	(void)state;
+	assert_non_null(cpus);
+	machine(2 * KHT_CORE_MAX, LOG);
+	visit_all();
+	for (cpu = 0; cpu <= large.last; cpu++)
+		enter(cpu);
+	assert_int_equal(kht_left_core(ledger, threads, large, cpus), KHT_CORE_MAX);
+	free(cpus);
 }
 
 static void arrive_without_process_debt(void)
@@ -601,6 +688,8 @@ int main(void)
 		TEST(pay_all, "inv8-pay-all-settles-every-debt"),
 		TEST(pay_nothing, "inv8-pay-all-without-debts-is-free"),
 		TEST(pay_staged, "inv8-pay-all-includes-a-batch-in-progress"),
+		TEST(pay_for_one, "inv8-pay-all-pays-for-a-single-thread"),
+		TEST(done_everywhere, "a-flush-everywhere-credits-threads-that-never-visited"),
 		TEST(pay_unvisited, "inv8-pay-all-counts-threads-that-never-visited"),
 		TEST(one_flush_for_both_scopes, "inv1-one-flush-of-the-lpid-does-for-both-scopes"),
 		TEST(thread_arrives, "inv5-a-thread-that-comes-online-empties-its-tlb"),
@@ -611,6 +700,9 @@ int main(void)
 		TEST(left_core_lists_running, "move-kick-threads-in-guest"),
 		TEST(left_core_this_guest_only, "move-kick-this-guest-only"),
 		TEST(left_core_every_other, "move-kick-interleaved-threads"),
+		TEST(smt8_flushes_once_per_core, "inv1-eight-threads-share-a-flush-and-sync-for-themselves"),
+		TEST(smt8_moves, "move-kicks-all-eight-threads-of-a-core"),
+		TEST(left_core_too_large, "move-kicks-no-more-than-the-list-has-room-for"),
 		TEST(left_core_meets_arrivals, "inv4-move-meets-arrivals"),
 	};
 

@@ -5,6 +5,7 @@
 #include "unit.h"
 
 struct done done;
+unsigned int threads_per_core = THREADS;
 struct kht_thread *threads;
 struct kht_ledger *ledger;
 void (*during_flush)(void);
@@ -166,7 +167,9 @@ static void *zeroed(size_t bytes)
 	void *mem = aligned_alloc(KHT_CACHELINE, whole);
 
 	assert_non_null(mem);
-	return memset(mem, 0, whole);
+	/* What is promised is zero; what is behind it is not. */
+	memset(mem, 0xff, whole);
+	return memset(mem, 0, bytes);
 }
 
 struct kht_ledger *new_ledger(u32 lpid, u32 nr_threads, u32 log_size)
@@ -217,15 +220,16 @@ int setup(void **state)
 	(void)state;
 	during_flush = during_broadcast = during_kick = before_lock = after_unlock = NULL;
 	locked = false;
+	threads_per_core = THREADS;
 	machine(CPUS, LOG);
 	return 0;
 }
 
 struct kht_core core_of(unsigned int cpu)
 {
-	unsigned int first = cpu / THREADS * THREADS;
+	unsigned int first = cpu / threads_per_core * threads_per_core;
 
-	return (struct kht_core){ first, first + THREADS - 1, 1 };
+	return (struct kht_core){ first, first + threads_per_core - 1, 1 };
 }
 
 u64 key_of(unsigned int cpu)

@@ -17,7 +17,7 @@
 
 #define LPID		7u
 #define CPUS		8u
-#define THREADS		2u	/* per core */
+#define THREADS		2u	/* per core, unless a test says otherwise */
 #define LOG		64u
 
 /* What was executed since the last forget(). */
@@ -31,6 +31,7 @@ struct done {
 };
 
 extern struct done done;
+extern unsigned int threads_per_core;
 extern bool locked;		/* the ledger's lock is held */
 extern struct kht_thread *threads;
 extern struct kht_ledger *ledger;

@@ -35,8 +35,28 @@ status_and_counters() {
 	guest=$!
 	wait_for_guest
 	kht_check counters-of-a-guest-are-numbers counters_are_numbers
+	kht_check counters-of-a-guest-have-the-totals-names guests_have_the_totals_names
+	kht_check files-are-root-s files_are_roots
 	kill $guest
 	wait $guest
+}
+
+# Root alone reads what guests do, and sets what is done about it.
+files_are_roots() {
+	for file in "$STATUS" "${STATUS%/*}"/rc_audit /sys/kernel/debug/kvm/tlb_* "$PARAMETERS"/*; do
+		mode=$(stat -c %a "$file")
+		case $mode in 400 | 600) ;; *) echo "the mode of $file is $mode"; return 1 ;; esac
+		[ "$mode" = 600 ] || [ "${file%/*}" != "$PARAMETERS" ] || [ "${file##*/}" = log_entries ] || [ "${file##*/}" = mutant ] ||
+			{ echo "nobody can write to $file"; return 1; }
+	done
+}
+
+# kvm_stat lists the files of the one folder and reads those of the same name in each guest's.
+guests_have_the_totals_names() {
+	for file in /sys/kernel/debug/kvm/tlb_*; do
+		[ -f "$(echo /sys/kernel/debug/kvm/[0-9]*-[0-9]*)/${file##*/}" ] || { echo "a guest has no ${file##*/}"; return 1; }
+	done
+	[ "$(echo /sys/kernel/debug/kvm/tlb_* | wc -w)" -ge 21 ] || { echo "there are too few counters"; return 1; }
 }
 
 # with PARAMETER VALUE COMMAND...: and put the old value back
@@ -64,6 +84,33 @@ tunables() {
 	fi
 	with lazy_move 0 run module migrate --variant user --rounds 100
 	expect lazy-move-off-waits-for-ipis-as-stock ipis_per_move_x1000 -ge 1000
+	each_event_is_traced
+}
+
+# What one workload or another makes it say, as doc/monitoring.md has it.
+traced_events() {
+	echo >/sys/kernel/tracing/trace
+	echo 1 >/sys/kernel/tracing/events/kvm_hv_tlb/enable
+	run module unmap-single --variant running --pages 48 --rounds 1
+	run module dirty-log --variant idle --pages 128 --rounds 1
+	run module migrate --variant kernel --rounds 8
+	sanitized || with hpt_defer 1 run module unmap-single --mmu hash --variant idle --pages 16 --rounds 1
+	echo 0 >/sys/kernel/tracing/events/kvm_hv_tlb/enable
+}
+
+# traced_line EVENT REGEX: such a line, with numbers for each of its words
+traced_line() {
+	grep -qE " $1: $2\$" /sys/kernel/tracing/trace || { echo "no line is like '$1: $2': $(grep -m 1 " $1:" /sys/kernel/tracing/trace)"; return 1; }
+}
+
+each_event_is_traced() {
+	traced_events
+	kht_check traces-an-invalidation traced_line kht_invalidate 'lpid=[1-9][0-9]* gpa=0x[0-9a-f]+ shift=(12|16) (deferred|broadcast)'
+	kht_check traces-a-cover traced_line kht_cover 'lpid=[1-9][0-9]* invalidations=128 debt broadcasts=0'
+	kht_check traces-a-settling traced_line kht_settle \
+		'lpid=[1-9][0-9]* cpu=[0-3] partition flush pages=0 upto=[0-9]+ process nothing upto=[0-9]+'
+	kht_check traces-a-move traced_line kht_move 'lpid=[1-9][0-9]* vcpu=0 cpu [0-3] -> [0-3]( debt)? kicked=0 ipi=-1'
+	sanitized || kht_check traces-a-hash-invalidation traced_line kht_hash 'lpid=[1-9][0-9]* rb=0x[0-9a-f]+ (deferred|local|broadcast)'
 }
 
 # says WORD: the kernel, since $said
@@ -100,6 +147,11 @@ bad_parameters() {
 	run module ping-pong --pages 400
 	expect without-a-log-flushes-the-lpid local_flushes -ge 400
 	expect without-a-log-replays-nothing tlb_replays -eq 0
+	kht_check module-unloads-without-a-log module_unload
+	kht_check loads-with-the-longest-log module_load log_entries=512
+	run module unmap-single --variant idle --pages 400 --rounds 2
+	expect with-the-longest-log-replays-them-all tlb_replayed_pages -ge 800
+	expect with-the-longest-log-overflows-never tlb_log_overflows -eq 0
 	kht_check refuses-batch-ceiling-513 refuses_value batch_ceiling 513 512
 	kht_check refuses-batch-ceiling-many refuses_value batch_ceiling many 512
 	kht_check refuses-enabled-maybe refuses_value enabled maybe 1

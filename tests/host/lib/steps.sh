@@ -4,21 +4,19 @@
 
 broadcasts() { cat /sys/kernel/debug/kvm/tlb_broadcasts; }
 
-# An idle guest costs no broadcast of its own; detaching must pay what its cores owe.
+# Its pages are unmapped, and the guest has not been back: its core owes, and detaching must pay.
 detach_pays() {
-	vmm dirty-log --variant idle --rounds 200 --tag both >/dev/null 2>&1 &
+	vmm unmap-single --variant stopped --pages 64 --rounds 1 >/tmp/stopped.out 2>&1 &
 	guest=$!
-	wait_for_guest
-	sleep 1
-	# Between two operations: the end of one under way may broadcast too.
-	kill -STOP $guest
-	sleep 0.2
+	if ! stopped $guest; then
+		kht_fail detach-pays-what-is-owed "the guest has ended: $(tail -n 1 /tmp/stopped.out)"
+		return
+	fi
 	before=$(broadcasts)
 	module_set enabled 0
 	after=$(broadcasts)
 	kill -CONT $guest
-	kill $guest
-	wait $guest
+	wait $guest || kht_fail guest-data-beside-detaching "$(tail -n 1 /tmp/stopped.out)"
 	if [ "$after" -gt "$before" ]; then
 		kht_pass detach-pays-what-is-owed
 	else

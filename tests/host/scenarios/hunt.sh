@@ -6,22 +6,14 @@
 . /kht/under-churn.sh
 . /kht/nested-figures.sh
 
-# Whether the guest has stopped itself, rather than ended.
-stopped() {
-	while kill -0 $guest; do
-		! grep -q '^State:.T' /proc/$guest/status || return 0
-	done
-	return 1
-}
-
 # The hooks go when the pages are unmapped and the guest has not been back: its core owes.
 detach_in_debt() {
 	vmm unmap-single --variant stopped --pages 128 --rounds 6 >/tmp/stopped.out 2>&1 &
 	guest=$!
 	for _ in 1 2 3; do
-		! stopped || module_set enabled 0
+		! stopped $guest || module_set enabled 0
 		kill -CONT $guest
-		! stopped || module_set enabled 1
+		! stopped $guest || module_set enabled 1
 		kill -CONT $guest
 	done
 	wait $guest || kht_fail guest-data-beside-switching "$(tail -n 1 /tmp/stopped.out)"
