@@ -361,7 +361,7 @@ static void go_live(void)
  * So no CPU is interrupted but those that run the newcomers: an L1 that makes and drops nested guests as fast as
  * it can disturbs nobody but itself. The grace period is an ordinary one, for it
  * may be long: until it is over the guests have stock behaviour.
- * litmus: adopt-guest, adopt-quadrant
+ * litmus: adopt-guest, adopt-entry, adopt-quadrant
  */
 static void adopt(struct work_struct *unused)
 {
@@ -430,7 +430,7 @@ static void forget_vcpu(void *unused)
 /*
  * Nobody has a seat on return, nor gets one: no domain is found any more. The seat of a CPU
  * that is offline would still be there when it comes back.
- * litmus: domain-free
+ * litmus: domain-free, kick-free
  */
 static void forget_all_vcpus(void)
 {
@@ -495,7 +495,7 @@ static void dismiss(struct kht_domain *d)
 /*
  * No domain is found any more on return; kht_domains_free() ends them. The hooks
  * are still in place, kht_deferring is false and kht_domains_pay() is done.
- * litmus: detach-decide, domain-free
+ * litmus: detach-decide, domain-free, kick-free
  */
 void kht_domains_close(void)
 {

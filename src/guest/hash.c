@@ -126,6 +126,10 @@ bool kht_on_clear_ref_hpte(struct kvm *kvm, __be64 *hpte, unsigned long index)
 	return defer(d, kht_hpte_rb(hpte, index));
 }
 
+/*
+ * Nobody is in the guest, so an entry reads the kind as plain memory.
+ * litmus: kind-entry
+ */
 void kht_note_kind(struct kht_domain *d)
 {
 	bool hash = !kvm_is_radix(d->kvm);
@@ -140,6 +144,10 @@ void kht_note_kind(struct kht_domain *d)
  * whenever a guest has become a hash guest or is none any more: what is in the log
  * means nothing then. Nobody is in guest; only for another process table of a guest
  * that stays what it is (KVM_PPC_CONFIGURE_V3_MMU) somebody may be, and flushes once for nothing.
+ *
+ * The kind first: who finds the new generation and broadcasts it, as a notifier may meanwhile
+ * (kht_cover()), does so for the new kind, and the credit is true (invariant 5).
+ * litmus: kind-cover
  */
 void kht_on_set_partition(u32 lpid)
 {
@@ -149,8 +157,8 @@ void kht_on_set_partition(u32 lpid)
 		return;
 	if (kvm_is_radix(d->kvm) && !d->ledger->hash)
 		return;
-	kht_start_over(d->ledger);
 	kht_note_kind(d);
+	kht_start_over(d->ledger);
 }
 
 /*
@@ -161,8 +169,8 @@ void kht_on_set_partition(u32 lpid)
  *
  * A thread that enters the guest sees either the raised generation, and with it
  * tracks_moves, or is seen and interrupted (the fences of invariant 4). So it knows
- * when it moves next.
- * litmus: hash-trust
+ * when it moves next. Its prev_cpu is -1 by then, or a CPU that it has come to since.
+ * litmus: hash-trust, hash-track
  */
 static void track_moves(struct kht_domain *d)
 {
