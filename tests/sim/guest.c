@@ -467,7 +467,7 @@ void kht_hash_kick(const struct kht_ledger *l, u64 upto)
 
 	preempt_disable();
 	/* Nobody may enter with the old generation and be missed here (invariant 4). */
-	if (kept_back(&l->gen))
+	if (holds_back(this_cpu(), &l->gen))
 		hazard("CPU %u looks whom to interrupt in LPID %u before its generation is visible",
 		       this_cpu()->nr, l->lpid);
 	for (i = 0; i < nr_cpus; i++)

@@ -39,6 +39,12 @@ enum {
 	SIM_MUT_HASH_NO_GRACE,		/* --mutant only: hash guests owe before every entry knows (litmus hash-owing) */
 	SIM_MUT_HASH_NOT_PAID,		/* hash guests owe no more, and their debts are not paid */
 	SIM_MUT_CPUS_NOT_HELD,		/* detaching looks who is off while a CPU is on its way up */
+
+	/* Of what orders memory. */
+	SIM_MUT_NO_PTE_FENCE,		/* kht_pte_fence() is a full fence */
+	SIM_MUT_NO_LOAD_FENCE,		/* kht_load_fence() does nothing */
+	SIM_MUT_NO_RELEASE,		/* kht_store_release() is a store */
+	SIM_MUT_NO_ACQUIRE,		/* kht_load_acquire() is a load */
 	SIM_MUT_END,
 };
 
@@ -87,6 +93,7 @@ struct proc {
 struct guest {
 	u32 lpid;
 	u64 tables[PAGES];
+	u64 data[PAGES], stored_by[PAGES];	/* what is in a page, and the translation by which it came there */
 	struct lock mmu_lock;
 	u64 need_tlb_flush;	/* stock's bits, by CPU */
 	bool all_sets;		/* tlb_sets: of a hash guest, whether stock's flush takes all of them */

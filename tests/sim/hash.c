@@ -24,13 +24,13 @@ static u64 stamp_of(const struct guest *g, unsigned int page)
 /* The HPTE is locked. */
 static void make_invalid(struct guest *g, unsigned int page)
 {
-	kht_store(&g->tables[page], pte_word(new_stamp(), false));
+	set_pte(&g->tables[page], pte_word(new_stamp(), false));
 }
 
 static void make_valid(struct guest *g, unsigned int page, u64 stamp)
 {
-	kht_store(&g->tables[page], pte_word(stamp, true));
-	sim_fence();
+	set_pte(&g->tables[page], pte_word(stamp, true));
+	sim_ptesync();
 }
 
 static u32 everybody(const struct guest *g)

@@ -131,6 +131,10 @@ static const char *const mutant_names[SIM_MUT_END] = {
 	[KHT_MUT_LOCAL_ALWAYS] = "local-always",
 	[KHT_MUT_ONE_VCORE_BLIND] = "one-vcore-blind",
 	[KHT_MUT_LOCAL_UNTRACKED] = "local-untracked",
+	[SIM_MUT_NO_PTE_FENCE] = "no-pte-fence",
+	[SIM_MUT_NO_LOAD_FENCE] = "no-load-fence",
+	[SIM_MUT_NO_RELEASE] = "no-release",
+	[SIM_MUT_NO_ACQUIRE] = "no-acquire",
 };
 
 static int kill_mutant(unsigned int m, u64 seeds, u64 max_steps)

@@ -72,7 +72,7 @@ static u64 change(struct guest *g, unsigned int page, bool stays)
 	if (!pte.valid)
 		return 0;
 	stamp = new_stamp();
-	kht_store(&g->tables[page], pte_word(stamp, stays));
+	set_pte(&g->tables[page], pte_word(stamp, stays));
 	return stamp;
 }
 
@@ -140,6 +140,16 @@ static void notifier(struct guest *g)
 	returned(g, stamps);
 }
 
+/* The harvest is over: what has been stored through older translations is in the copy that is made now. */
+static void copy(const struct guest *g, unsigned int page, u64 stamp)
+{
+	u64 value = kht_load(&g->data[page]);
+
+	events.copies++;
+	if (g->stored_by[page] < stamp && value != g->data[page])
+		hazard("a store to page %u of LPID %u through an old translation is not in the copy", page, g->lpid);
+}
+
 /*
  * get_dirty_log (pages stay) or flush_memslot. It may sleep, and the copy to
  * user space may fault and call a notifier on its own task.
@@ -165,6 +175,9 @@ static void batch(struct guest *g, bool stays)
 	if (d)
 		batch_end(d, true);
 	returned(g, stamps);
+	for (page = 0; page < PAGES; page++)
+		if (stays && stamps[page])
+			copy(g, page, stamps[page]);
 }
 
 static void radix_host_operation(struct guest *g)
@@ -385,6 +398,12 @@ static void sched_in(struct task *t)
 		vcpu_load(v);
 }
 
+static void store_to(struct guest *g, unsigned int page)
+{
+	store_now(&g->data[page], g->data[page] + 1);
+	g->stored_by[page] = translation(this_cpu(), page);
+}
+
 /* The guest executes until an interrupt or something for the host to do. */
 static void execute(struct vcpu *v)
 {
@@ -404,6 +423,8 @@ static void execute(struct vcpu *v)
 				v->fault = page;
 				return;
 			}
+			if (chance(2))
+				store_to(v->guest, page);
 		} else {
 			use_process(v);
 		}
@@ -453,7 +474,8 @@ static void handle_fault(struct vcpu *v)
 	}
 	lock(&g->mmu_lock);
 	if (!pte_of(kht_load(&g->tables[v->fault])).valid)
-		kht_store(&g->tables[v->fault], pte_word(new_stamp(), true));
+		set_pte(&g->tables[v->fault], pte_word(new_stamp(), true));
+	sim_ptesync();
 	unlock(&g->mmu_lock);
 	v->fault = -1;
 }
@@ -525,6 +547,7 @@ void vcpu_task(void *arg)
 
 			g->users++;
 			kvm_run(v);
+			sim_fence();	/* of the reference to the guest */
 			g->users--;
 		}
 		preempt_point();
@@ -600,7 +623,7 @@ static void go_down(unsigned int first, unsigned int last)
 	} while (busy);
 	for (i = first; i <= last; i++) {
 		cpus[i].offline = true;
-		cpus[i].drained = cpus[i].sent;
+		finish_stores(&cpus[i]);
 		finish_orders(i);
 	}
 }

@@ -23,7 +23,12 @@
  * done; what the guest itself removes is judged by use, and of an honest guest only.
  */
 #include <string.h>
-#include "machine.h"
+#include "guest.h"
+
+#define CHANGES	16u
+
+/* PTEs that walks may still find as they were: a ptesync has not followed. */
+static struct { const u64 *entry; u64 old; } changes[CHANGES];
 
 static u64 last_stamp;
 static u64 dead[LPIDS][PAGES], proc_dead_before[LPIDS][PROCS];
@@ -32,6 +37,64 @@ static u64 tlb[MAX_CPUS][LPIDS][PAGES];		/* by TLB; 0: no entry */
 static u64 erat[MAX_CPUS][LPIDS][PAGES];	/* by CPU */
 static u64 proc_tlb[MAX_CPUS][LPIDS][PROCS];	/* by TLB */
 static u64 combined[MAX_CPUS][LPIDS][PROCS][PAGES];	/* by TLB: the partition scope's stamps */
+
+/* The one of @entry, or one that is free. */
+static unsigned int change_of(const u64 *entry)
+{
+	unsigned int i, unused = CHANGES;
+
+	for (i = 0; i < CHANGES && changes[i].entry != entry; i++)
+		if (!changes[i].entry)
+			unused = i;
+	return i < CHANGES ? i : unused;
+}
+
+void set_pte(u64 *entry, u64 word)
+{
+	unsigned int i = change_of(entry);
+
+	if (i < CHANGES && !changes[i].entry) {
+		changes[i].entry = entry;
+		changes[i].old = *entry;
+	}
+	kht_store(entry, word);
+}
+
+/* What a walk by @c reads. */
+static u64 walk(const struct cpu *c, const u64 *entry)
+{
+	unsigned int i = change_of(entry);
+
+	if (i < CHANGES && changes[i].entry && chance(2))
+		return changes[i].old;
+	return read_by(c, entry, sizeof(*entry));
+}
+
+/*
+ * Table walks find what this CPU has changed, and what it has seen others change: all that has left their
+ * buffers. The latter is more than it may have seen.
+ */
+void sim_ptesync(void)
+{
+	unsigned int i, n;
+
+	sim_fence();
+	for (i = 0; i < CHANGES; i++) {
+		for (n = 0; n < nr_cpus; n++)
+			if (holds_back(&cpus[n], changes[i].entry))
+				break;
+		if (n == nr_cpus)
+			changes[i].entry = NULL;
+	}
+}
+
+void sim_pte_fence(void)
+{
+	if (kht_mutant_now == SIM_MUT_NO_PTE_FENCE)
+		sim_fence();
+	else
+		sim_ptesync();
+}
 
 struct pte pte_of(u64 word)
 {
@@ -66,6 +129,7 @@ struct kht_core core_of(unsigned int cpu)
 void tlb_reset(void)
 {
 	last_stamp = 1;		/* 1 is garbage: dead in every guest */
+	memset(changes, 0, sizeof(changes));
 	memset(dead, 0, sizeof(dead));
 	memset(proc_dead_before, 0, sizeof(proc_dead_before));
 	memset(removed_before, 0, sizeof(removed_before));
@@ -75,29 +139,29 @@ void tlb_reset(void)
 	memset(combined, 0, sizeof(combined));
 }
 
-static void check_combined(const struct cpu *c, unsigned int page, const char *when)
+static void check_combined(const struct cpu *c, u32 lpid, unsigned int page, const char *when)
 {
 	unsigned int proc;
 	u64 t;
 
-	for (proc = 0; proc < PROCS && !lpid_is_hash(c->context); proc++) {
-		t = combined[c->tlb][c->context][proc][page];
-		if (t && t < dead[c->context][page])
+	for (proc = 0; proc < PROCS && !lpid_is_hash(lpid); proc++) {
+		t = combined[c->tlb][lpid][proc][page];
+		if (t && t < dead[lpid][page])
 			hazard("%s: CPU %u reaches page %u of LPID %u through what is combined, dead since change %llu",
-			       when, c->nr, page, c->context, (unsigned long long)dead[c->context][page]);
+			       when, c->nr, page, lpid, (unsigned long long)dead[lpid][page]);
 	}
 }
 
-static void check_page(const struct cpu *c, unsigned int page, const char *when)
+static void check_page(const struct cpu *c, u32 lpid, unsigned int page, const char *when)
 {
-	u64 limit = dead[c->context][page];
-	u64 t = tlb[c->tlb][c->context][page], e = erat[c->nr][c->context][page];
+	u64 limit = dead[lpid][page];
+	u64 t = tlb[c->tlb][lpid][page], e = erat[c->nr][lpid][page];
 
 	if ((t && t < limit) || (e && e < limit))
 		hazard("%s: CPU %u reaches page %u of LPID %u through its %s, dead since change %llu",
-		       when, c->nr, page, c->context, t && t < limit ? "TLB" : "ERAT",
+		       when, c->nr, page, lpid, t && t < limit ? "TLB" : "ERAT",
 		       (unsigned long long)limit);
-	check_combined(c, page, when);
+	check_combined(c, lpid, page, when);
 }
 
 /* Nothing dead is in reach of @c. */
@@ -106,7 +170,7 @@ void tlb_check(struct cpu *c, const char *when)
 	unsigned int page;
 
 	for (page = 0; c->context && page < PAGES; page++)
-		check_page(c, page, when);
+		check_page(c, c->context, page, when);
 }
 
 /* An invalidation of @page has returned: what is older than @stamp is dead. */
@@ -117,19 +181,25 @@ void tlb_dead(u32 lpid, unsigned int page, u64 stamp)
 	if (dead[lpid][page] >= stamp)
 		return;
 	dead[lpid][page] = stamp;
-	for (i = 0; i < nr_cpus; i++)
+	for (i = 0; i < nr_cpus; i++) {
 		if (cpus[i].context == lpid)
-			check_page(&cpus[i], page, "after return");
+			check_page(&cpus[i], lpid, page, "after return");
+		if (cpus[i].lingers == lpid && cpus[i].used[page] && cpus[i].used[page] < stamp)
+			hazard("after return: the last accesses of CPU %u to page %u of LPID %u are not over", i, page, lpid);
+	}
 }
 
 void tlb_load_context(struct cpu *c, u32 lpid, const u64 *tables)
 {
 	c->context = lpid;
 	c->tables = tables;
+	accesses_over(c);
 }
 
+/* The accesses that this CPU has made of late are over when something orders them: a release at least. */
 void tlb_unload_context(struct cpu *c)
 {
+	c->lingers = c->context;
 	c->context = 0;
 	c->tables = NULL;
 	c->users = NULL;
@@ -144,13 +214,19 @@ static bool translate(struct cpu *c, unsigned int page)
 	if (*e)
 		return true;
 	if (!*t) {
-		pte = pte_of(read_by(c, &c->tables[page], sizeof(u64)));
+		pte = pte_of(walk(c, &c->tables[page]));
 		if (!pte.valid)
 			return false;
 		*t = pte.stamp;
 	}
 	*e = *t;
 	return true;
+}
+
+/* The change of the PTE that an access of @c to the page uses. */
+u64 translation(const struct cpu *c, unsigned int page)
+{
+	return erat[c->nr][c->context][page];
 }
 
 static void combine(struct cpu *c, unsigned int page, unsigned int proc)
@@ -166,7 +242,8 @@ bool tlb_touch(struct cpu *c, unsigned int page)
 	events.touches++;
 	if (!translate(c, page))
 		return false;
-	check_page(c, page, "access");
+	c->used[page] = translation(c, page);
+	check_page(c, c->context, page, "access");
 	return true;
 }
 
@@ -279,7 +356,7 @@ static void finish_local(u32 lpid)
 {
 	yield();
 	erat_clear(this_cpu(), lpid);
-	sim_fence();
+	sim_ptesync();
 }
 
 static void drop_combined(const struct cpu *c, u32 lpid, unsigned int page)
@@ -301,7 +378,7 @@ static void flush_locally(u32 lpid)
 {
 	unsigned int page;
 
-	sim_fence();
+	sim_ptesync();
 	for (page = 0; page < PAGES; page++)
 		drop_locally(lpid, page);
 	if (kht_mutant_now != KHT_MUT_NO_COMBINED)
@@ -311,7 +388,7 @@ static void flush_locally(u32 lpid)
 
 static void replay_locally(u32 lpid, const u64 *pages, u32 n)
 {
-	sim_fence();
+	sim_ptesync();
 	while (n--) {
 		drop_locally(lpid, kht_page_gpa(pages[n]) >> PAGE_SHIFT);
 		drop_combined(this_cpu(), lpid, kht_page_gpa(pages[n]) >> PAGE_SHIFT);
@@ -321,7 +398,7 @@ static void replay_locally(u32 lpid, const u64 *pages, u32 n)
 
 static void sync_locally(u32 lpid)
 {
-	sim_fence();
+	sim_ptesync();
 	finish_local(lpid);
 }
 
@@ -343,7 +420,7 @@ void kht_local_flush_process(u32 lpid)
 {
 	events.process_flushes++;
 	require_kind(lpid, false);
-	sim_fence();
+	sim_ptesync();
 	yield();
 	proc_flush_local(this_cpu(), lpid);
 	finish_local(lpid);
@@ -380,7 +457,7 @@ static void flush_kind(bool hash)
 	struct cpu *c = this_cpu();
 	u32 lpid;
 
-	sim_fence();
+	sim_ptesync();
 	for (lpid = 1; lpid < LPIDS; lpid++) {
 		yield();
 		erat_clear(c, lpid);
@@ -389,7 +466,7 @@ static void flush_kind(bool hash)
 		memset(tlb[c->tlb][lpid], 0, sizeof(tlb[0][0]));
 		proc_flush_local(c, lpid);
 	}
-	sim_fence();
+	sim_ptesync();
 }
 
 void kht_local_flush_all(void)
@@ -417,19 +494,22 @@ void kht_hash_local_sync(u32 lpid)
 	sync_locally(lpid);
 }
 
+/* Complete when every CPU has made the accesses that it had a translation for. */
 static void drop_everywhere(u32 lpid, unsigned int first, unsigned int last)
 {
 	unsigned int i, page;
 
-	sim_fence();
+	sim_ptesync();
 	for (i = 0; i < nr_cpus; i++) {
 		yield();
+		finish_stores(&cpus[i]);
+		accesses_over(&cpus[i]);
 		for (page = first; page <= last; page++) {
 			tlb[cpus[i].tlb][lpid][page] = erat[i][lpid][page] = 0;
 			drop_combined(&cpus[i], lpid, page);
 		}
 	}
-	sim_fence();
+	sim_ptesync();
 }
 
 void kht_broadcast_page(u32 lpid, u64 page)
