@@ -42,7 +42,7 @@ help:
 	@echo 'make clean           remove what was built; make distclean also what was fetched'
 	@echo
 	@echo 'demo and check run as root on Debian 12 or 13, amd64 or ppc64el.'
-	@bash -c '. scripts/lib.sh && echo "Kernels: $${KERNELS_KNOWN// /, }; machines: $${MACHINES_KNOWN// /, }."'
+	@bash -c '. scripts/bench/lib.sh && echo "Kernels: $${KERNELS_KNOWN// /, }; machines: $${MACHINES_KNOWN// /, }."'
 	@echo 'MIRROR=<url> names another Debian mirror than the one of this machine, APT_DATE_CHECK=yes refuses package'
 	@echo 'lists past their date.'
 
@@ -65,17 +65,17 @@ deb:
 	@scripts/deb $(SUITE)
 
 demo:
-	@scripts/demo
+	@scripts/bench/demo
 
 measurements:
-	@scripts/measure
+	@scripts/bench/measure
 
-# Of the mutants those that only the sanitizer can see. scripts/negative-controls has others, tests/power those of src/power.
+# Of the mutants those that only the sanitizer can see. scripts/bench/negative-controls has others, tests/power those of src/power.
 check: export MUTANTS ?= 9 29 33 39 41
 # Each kernel and each machine; 6.12 has powernv10 with the replacement flavour.
 check: export PAIRS ?= $(if $(KERNELS)$(MACHINES),,6.1:powernv9 6.12:powernv9 7.2:powernv10)
 check:
-	@scripts/check packaging unit static emulated sanitized huge tracers mutants
+	@scripts/bench/check packaging unit static emulated sanitized huge tracers mutants
 
 check-all: export HOOKS = bookworm trixie
 check-all: export HCALLS = 100000
@@ -90,60 +90,60 @@ check-all: export HUGE_KERNELS = 6.1 6.12 6.12-64k 7.2
 check-all: export HUGE_MACHINES = powernv9-huge powernv10-huge
 check-all: export TRACERS = full
 check-all:
-	@scripts/check packaging unit static emulated sanitized huge tracers mutants life debug distro hostile real_guest
+	@scripts/bench/check packaging unit static emulated sanitized huge tracers mutants life debug distro hostile real_guest
 
 check-unit:
-	@scripts/check unit
+	@scripts/bench/check unit
 
 check-static:
-	@scripts/check static
+	@scripts/bench/check static
 
 check-packaging: export HOOKS = bookworm trixie
 check-packaging:
-	@scripts/check packaging
+	@scripts/bench/check packaging
 
 check-emulated:
-	@scripts/check emulated
+	@scripts/bench/check emulated
 
 check-sanitized:
-	@scripts/check sanitized
+	@scripts/bench/check sanitized
 
 check-huge:
-	@scripts/check huge
+	@scripts/bench/check huge
 
 check-tracers: export TRACERS = full
 check-tracers:
-	@scripts/check tracers
+	@scripts/bench/check tracers
 
 mutants:
-	@scripts/check mutants
+	@scripts/bench/check mutants
 
 check-life:
-	@scripts/check life
+	@scripts/bench/check life
 
 check-debug:
-	@scripts/check debug
+	@scripts/bench/check debug
 
 check-distro:
-	@scripts/check distro
+	@scripts/bench/check distro
 
 check-next:
-	@scripts/check next
+	@scripts/bench/check next
 
 check-hostile:
-	@scripts/check hostile
+	@scripts/bench/check hostile
 
 real-guest:
-	@scripts/check real_guest
+	@scripts/bench/check real_guest
 
 soak:
-	@scripts/soak
+	@scripts/bench/soak
 
 prove:
-	@scripts/prove
+	@scripts/bench/prove
 
 prove-quick:
-	@scripts/prove quick
+	@scripts/bench/prove quick
 
 clean:
 	@scripts/clean

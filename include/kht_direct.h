@@ -14,7 +14,7 @@
 
 #include <linux/kvm_host.h>
 #include <linux/percpu.h>
-#include "kht_ledger.h"
+#include "core/ledger.h"
 
 /*
  * On each CPU: the vCPU that has entered here last, if its next entry takes no more than what

@@ -7,9 +7,9 @@
 #define KHT_TRACE_H
 
 #include <linux/tracepoint.h>
-#include "kht_hash.h"
-#include "kht_ledger.h"
-#include "kht_protocol.h"
+#include "core/reach.h"
+#include "core/ledger.h"
+#include "core/protocol.h"
 
 TRACE_DEFINE_ENUM(KHT_NOTHING);
 TRACE_DEFINE_ENUM(KHT_SYNC);

@@ -34,11 +34,11 @@
 #include <linux/mutex.h>
 #include <linux/seq_file.h>
 #include <asm/kvm_ppc.h>
-#include "kht_attach.h"
-#include "kht_faults.h"
-#include "kht_guest.h"
-#include "kht_params.h"
-#include "kht_power.h"
+#include "attach/attach.h"
+#include "module/faults.h"
+#include "guest/guest.h"
+#include "module/params.h"
+#include "power/flush.h"
 
 static bool attached;
 static int hotplug_state;

@@ -5,10 +5,10 @@
  */
 #include <linux/module.h>
 #include <linux/string.h>
-#include "kht_attach.h"
+#include "attach/attach.h"
 #include "kht_direct.h"
-#include "kht_faults.h"
-#include "kht_guest.h"
+#include "module/faults.h"
+#include "guest/guest.h"
 
 static struct kht_direct *table;	/* NULL: the kvm-hv that is loaded has none for us */
 

@@ -9,9 +9,9 @@
 #include <linux/notifier.h>
 #include <linux/string.h>
 #include <linux/tracepoint.h>
-#include "kht_attach.h"
-#include "kht_faults.h"
-#include "kht_guest.h"
+#include "attach/attach.h"
+#include "module/faults.h"
+#include "guest/guest.h"
 
 #ifdef CONFIG_TRACEPOINTS
 

@@ -23,10 +23,10 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 #include "compat/ftrace.h"
-#include "kht_attach.h"
-#include "kht_faults.h"
-#include "kht_guest.h"
-#include "kht_power.h"
+#include "attach/attach.h"
+#include "module/faults.h"
+#include "guest/guest.h"
+#include "power/flush.h"
 
 typedef unsigned long (*quadrant_fn)(int lpid, int pid, unsigned long eaddr, void *to,
 				     void *from, unsigned long n);

@@ -6,7 +6,7 @@
 #include <linux/errno.h>
 #include <linux/kconfig.h>
 #include <linux/kernel.h>
-#include "kht_attach.h"
+#include "attach/attach.h"
 
 int kht_attach_hooks(enum kht_hooks which, char why[KHT_WHY])
 {

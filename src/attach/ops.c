@@ -8,10 +8,10 @@
 #include <linux/srcu.h>
 #include <asm/kvm_ppc.h>
 #include "compat/kvm_ops.h"
-#include "kht_attach.h"
-#include "kht_faults.h"
-#include "kht_guest.h"
-#include "kht_params.h"
+#include "attach/attach.h"
+#include "module/faults.h"
+#include "guest/guest.h"
+#include "module/params.h"
 
 static struct kvmppc_ops stock;		/* what the members were */
 

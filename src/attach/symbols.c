@@ -4,8 +4,8 @@
  * through a kprobe, which resolves names for us.
  */
 #include <linux/kprobes.h>
-#include "kht_attach.h"
-#include "kht_faults.h"
+#include "attach/attach.h"
+#include "module/faults.h"
 
 /*
  * With offset 0 a ppc64 ELFv2 kernel would place the probe on the local entry,

@@ -35,7 +35,7 @@
  * debt that is set while another is being settled, or while only some bits of
  * the core are set yet; a generation read before the flush loses neither (3).
  */
-#include "kht_ledger.h"
+#include "core/ledger.h"
 
 static size_t words(u32 nr_threads)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* vCPU moves; include/kht_move.h has the reasoning. */
-#include "kht_move.h"
+/* vCPU moves; src/core/move.h has the reasoning. */
+#include "core/move.h"
 
 /*
  * The vCPU's thread gives up its CPU. Returns true when that CPU has to run

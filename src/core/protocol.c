@@ -3,8 +3,8 @@
  * The steps of the protocol. src/core/ledger.c argues why they are safe; here
  * is the order in which its pieces must be used.
  */
-#include "kht_env.h"
-#include "kht_protocol.h"
+#include "core/env.h"
+#include "core/protocol.h"
 
 /* A hash guest has one scope: a flush for the one reason does for the other too. */
 static void execute_hash(struct kht_ledger *l, struct kht_thread *t, const struct kht_debt *d)
@@ -160,7 +160,7 @@ static void broadcast(struct kht_ledger *l, struct kht_cover *c, u32 ceiling)
 }
 
 /*
- * What a hash guest has invalidated with H_LOCAL (src/core/hash.c), and the host needs
+ * What a hash guest has invalidated with H_LOCAL (src/core/reach.c), and the host needs
  * to be gone. Threads in guest are interrupted, once for all of it, instead of a
  * broadcast: the kernel has none for the whole LPID of a hash guest that does not sleep.
  *

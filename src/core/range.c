@@ -4,7 +4,7 @@
  * goes from start to end in steps of each page size asked for. An end in the last page before
  * 2^64 is one that a step passes only by wrapping, and the loop begins again, for ever.
  */
-#include "kht_range.h"
+#include "core/range.h"
 
 #define SIZES	4u
 

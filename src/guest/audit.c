@@ -34,7 +34,7 @@
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/seq_file.h>
-#include "kht_guest.h"
+#include "guest/guest.h"
 
 #define SLOTS	512	/* of a table, looked at before mmu_lock is given up */
 #define LINES	32	/* findings printed; the rest is counted */

@@ -25,10 +25,10 @@
  */
 #include <linux/rculist.h>
 #include <linux/sched.h>
-#include "kht_env.h"
-#include "kht_guest.h"
-#include "kht_params.h"
-#include "kht_protocol.h"
+#include "core/env.h"
+#include "guest/guest.h"
+#include "module/params.h"
+#include "core/protocol.h"
 #include "kht_trace.h"
 
 static struct kht_batcher *slot_of(struct kht_domain *d, struct task_struct *task)
@@ -89,7 +89,7 @@ static void claim(struct kht_domain *d, bool shadows)
  * while we detach: a batch begun earlier, by another task, may still be open,
  * and its pages are this caller's concern too (invariants 7 and 8).
  *
- * Nothing of a hash guest is absorbed (src/guest/hash.c), but the end covers what it has
+ * Nothing of a hash guest is absorbed (src/guest/hpt.c), but the end covers what it has
  * removed with H_LOCAL.
  *
  * @shadows: absorb what is invalidated in the guest's shadows too. Not for a caller

@@ -18,11 +18,11 @@
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 #include "kht_direct.h"
-#include "kht_env.h"
-#include "kht_faults.h"
-#include "kht_guest.h"
-#include "kht_power.h"
-#include "kht_protocol.h"
+#include "core/env.h"
+#include "module/faults.h"
+#include "guest/guest.h"
+#include "power/flush.h"
+#include "core/protocol.h"
 
 struct kht_thread *kht_threads;
 struct kht_seat __percpu *kht_seats;

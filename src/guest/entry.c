@@ -5,10 +5,10 @@
  */
 #include <linux/sched.h>
 #include "kht_direct.h"
-#include "kht_env.h"
-#include "kht_guest.h"
-#include "kht_power.h"
-#include "kht_protocol.h"
+#include "core/env.h"
+#include "guest/guest.h"
+#include "power/flush.h"
+#include "core/protocol.h"
 #include "kht_trace.h"
 
 static void count_settle(struct kht_domain *d, const struct kht_debt *debt)

@@ -15,10 +15,10 @@
  * preemption on: whom we would wait for may need this CPU. So nothing is waited for. All
  * locks are tried before anything is changed; if one is taken, the kernel's function runs.
  */
-#include "kht_guest.h"
-#include "kht_hpte.h"
-#include "kht_params.h"
-#include "kht_power.h"
+#include "guest/guest.h"
+#include "guest/hpte.h"
+#include "module/params.h"
+#include "power/flush.h"
 
 #define RPTE_GUEST	(~HPTE_GR_RESERVED)	/* what the guest may see of guest_rpte */
 

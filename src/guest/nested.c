@@ -58,10 +58,10 @@
 #include <linux/idr.h>
 #include <linux/pgtable.h>
 #include <asm/pte-walk.h>
-#include "kht_env.h"
-#include "kht_guest.h"
-#include "kht_params.h"
-#include "kht_power.h"
+#include "core/env.h"
+#include "guest/guest.h"
+#include "module/params.h"
+#include "power/flush.h"
 
 /* What the kernel passes: bits to change in shadows of the frames [hpa, hpa + size). */
 struct change {

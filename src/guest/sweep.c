@@ -17,13 +17,13 @@
  * HPTEs locked, and nobody who holds a chain waits for an HPTE.
  */
 #include <linux/slab.h>
-#include "kht_env.h"
-#include "kht_faults.h"
-#include "kht_guest.h"
-#include "kht_hpte.h"
-#include "kht_params.h"
-#include "kht_power.h"
-#include "kht_protocol.h"
+#include "core/env.h"
+#include "module/faults.h"
+#include "guest/guest.h"
+#include "guest/hpte.h"
+#include "module/params.h"
+#include "power/flush.h"
+#include "core/protocol.h"
 #include "kht_trace.h"
 
 #define SWEEP		256	/* HPTEs held at a time: one page of memory */

@@ -4,8 +4,8 @@
 #include <linux/kernel.h>
 #include <linux/moduleparam.h>
 #include <linux/string.h>
-#include "kht_base.h"
-#include "kht_faults.h"
+#include "core/base.h"
+#include "module/faults.h"
 
 #ifdef KHT_ANY_MUTANT
 

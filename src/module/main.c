@@ -4,11 +4,11 @@
 #include <linux/module.h>
 #include <linux/rwsem.h>
 #include <linux/seq_file.h>
-#include "kht_attach.h"
-#include "kht_guest.h"
-#include "kht_module.h"
-#include "kht_params.h"
-#include "kht_stats.h"
+#include "attach/attach.h"
+#include "guest/guest.h"
+#include "module/main.h"
+#include "module/params.h"
+#include "module/stats.h"
 
 #define CREATE_TRACE_POINTS
 #include "kht_trace.h"

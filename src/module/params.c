@@ -5,10 +5,10 @@
 #include <linux/errno.h>
 #include <linux/kernel.h>
 #include <linux/moduleparam.h>
-#include "kht_attach.h"
-#include "kht_ledger.h"
-#include "kht_module.h"
-#include "kht_params.h"
+#include "attach/attach.h"
+#include "core/ledger.h"
+#include "module/main.h"
+#include "module/params.h"
 
 bool kht_param_enabled = true;
 bool kht_param_defer = true;

@@ -5,7 +5,7 @@
  * and a guest's own in the other. Readable by root only.
  */
 #include <linux/debugfs.h>
-#include "kht_stats.h"
+#include "module/stats.h"
 
 struct kht_stats kht_totals;
 

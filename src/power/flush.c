@@ -19,9 +19,9 @@
 #include <asm/mmu.h>
 #include <asm/reg.h>
 #include <asm/tlbflush.h>
-#include "kht_env.h"
-#include "kht_faults.h"
-#include "kht_power.h"
+#include "core/env.h"
+#include "module/faults.h"
+#include "power/flush.h"
 #include "instructions.h"
 
 #define POWER9_RADIX_SETS	128	/* arch/powerpc/include/asm/book3s/64/mmu-hash.h */

@@ -4,7 +4,7 @@
 barriers.py check FARM     is it what tests/barriers/expected has?
 barriers.py control FARM   each barrier of the sources, left out or weakened, makes a difference there
 
-FARM is a folder that scripts/build-module has built the replacement flavour in, for RELEASE. OBJDUMP and RUN are commands: the
+FARM is a folder that scripts/bench/build-module has built the replacement flavour in, for RELEASE. OBJDUMP and RUN are commands: the
 disassembler, and what runs the compiler.
 """
 import importlib.machinery
@@ -157,7 +157,7 @@ def lose(farm, headers, site, number):
 
 def sites():
     barriers = site_finder()
-    for path in sorted(p for d in ('src', 'include') for p in (TOP / d).rglob('*.[ch]') if p.name not in ('kht_base.h', 'instructions.h')):
+    for path in sorted(p for d in ('src', 'include') for p in (TOP / d).rglob('*.[ch]') if p.name not in ('base.h', 'instructions.h')):
         for where, _function, _named in barriers(path, TOP):
             name, line = where.rsplit(':', 1)
             text = path.read_text().split('\n')[int(line) - 1]

@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # its variables are for the tests that source it, and they set $work
 # Shared by the tests of packaging, which run natively in a ppc64el Debian; sourced, never run.
 # The test sets `work`, the folder of all it makes.
-. "$(dirname "${BASH_SOURCE[0]}")/../../scripts/lib.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/../../scripts/bench/lib.sh"
 
 HERE=$TOP/tests/packaging
 package=kvm-hv-tlb
@@ -139,7 +139,7 @@ install_kernel_modules() {
 # emulated, a build takes ten minutes of two cores. All else that builds there (dkms, make, gcc, ld) stays the machine's own.
 quicken_compiler() {
 	[ "$(host_arch)" = amd64 ] || return 0
-	"$SCRIPTS/root" tools
+	"$BENCH/root" tools
 	run_native /usr/lib/gcc-cross/powerpc64le-linux-gnu/12/cc1 /usr/lib/gcc/powerpc64le-linux-gnu/12/cc1
 	run_native /usr/bin/powerpc64le-linux-gnu-as /usr/bin/powerpc64le-linux-gnu-as
 	inside dkms gcc-12 -x c -c -o /dev/null /dev/null || die "the compiler of the ppc64el machine does not run."
@@ -149,7 +149,7 @@ quicken_compiler() {
 run_native() {
 	local root=$work/dkms/root tools=$BUILD/roots/tools file
 	cp "$tools$1" "$root$2"
-	"$SCRIPTS/in-root" tools ldd "$1" | grep -o '/[^ ]*' | while read -r file; do
+	"$BENCH/in-root" tools ldd "$1" | grep -o '/[^ ]*' | while read -r file; do
 		mkdir -p "$root${file%/*}"
 		cp -L "$tools$file" "$root$file"
 	done
@@ -166,13 +166,13 @@ make_machine() {
 }
 
 # boot_machine INITRD STEP EXPECTATION [ARGUMENT]...: boot the machine's kernel $RELEASE with INITRD, which runs
-# tests/host/installed.sh
+# tests/host/scenarios/installed.sh
 boot_machine() {
 	local initrd=$1 step=$2 out=$work/boot-$2.out image=$work/vmlinux-$RELEASE rc=0
 	shift
 	# The image and the initrd must lie where every mount namespace sees them.
 	[ -f "$image" ] || cp "$VMLINUX" "$image"
-	IMAGE=$image INITRD=$initrd LOG=${work##*/}-$step "$SCRIPTS/boot" "$(cut -d . -f 1,2 <<<"$RELEASE")" powernv9 \
+	IMAGE=$image INITRD=$initrd LOG=${work##*/}-$step "$BENCH/boot" "$(cut -d . -f 1,2 <<<"$RELEASE")" powernv9 \
 		installed "$@" >"$out" 2>&1 || rc=$?
 	grep -a -E '^KHT-(PASS|FAIL|SKIP)' "$out" || true
 	[ "$rc" != 0 ] || return 0
@@ -183,8 +183,8 @@ boot_machine() {
 # boot_installed STEP EXPECTATION [ARGUMENT]...: boot the machine as it is now
 boot_installed() {
 	local tree=$work/$1.tree
-	"$SCRIPTS/build-vmm"
-	"$HERE/installed-tree" "$work/$machine/root" "$RELEASE" "$tree" "$("$SCRIPTS/busybox")" "$BUILD/vmm/vmm"
+	"$BENCH/build-vmm"
+	"$HERE/installed-tree" "$work/$machine/root" "$RELEASE" "$tree" "$("$BENCH/busybox")" "$BUILD/vmm/vmm"
 	pack "$tree" "$work/$1.cpio"
 	rm -r "$tree"
 	boot_machine "$work/$1.cpio" "$@"

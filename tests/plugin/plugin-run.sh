@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # Shared by the scripts that boot with the plugin and judge its counts; sourced, never run.
-. "$(dirname "${BASH_SOURCE[0]}")/../../scripts/lib.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/../../scripts/bench/lib.sh"
 
 PLUGIN_DIR=$BUILD/plugin
 
@@ -11,10 +11,10 @@ plugin_run() {
 	command -v jq >/dev/null || die "jq is not installed and reads the counts; install it: apt-get install jq."
 	COUNTS=$PLUGIN_DIR/$name.counts.json RUNS=$PLUGIN_DIR/$name.runs.json
 	FIGURES=$PLUGIN_DIR/$name.json CONSOLE=$BUILD/log/$name.log
-	"$SCRIPTS/root" tools
-	"$SCRIPTS/in-root" tools make -s -C "$TOP/tests/plugin" O="$PLUGIN_DIR" >&2
+	"$BENCH/root" tools
+	"$BENCH/in-root" tools make -s -C "$TOP/tests/plugin" O="$PLUGIN_DIR" >&2
 	rm -f "$COUNTS" "$RUNS" "$FIGURES"
-	LOG=$name QEMU_EXTRA="-plugin file=$PLUGIN_DIR/kht-count.so,out=$COUNTS" "$SCRIPTS/boot" "$2" "$3" "$1" "${@:4}" >&2
+	LOG=$name QEMU_EXTRA="-plugin file=$PLUGIN_DIR/kht-count.so,out=$COUNTS" "$BENCH/boot" "$2" "$3" "$1" "${@:4}" >&2
 	sed -n 's/^KHT-JSON //p' "$CONSOLE" >"$RUNS"
 }
 

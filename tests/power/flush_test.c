@@ -13,8 +13,8 @@
 #include <cmocka.h>
 #include "machine.h"
 #include "instructions.h"
-#include "kht_env.h"
-#include "kht_power.h"
+#include "core/env.h"
+#include "power/flush.h"
 
 #define LPID	7u
 #define HOST	3u	/* in LPIDR when an executor begins: never to be flushed, always to come back */

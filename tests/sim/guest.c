@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "guest.h"
-#include "kht_protocol.h"
+#include "core/protocol.h"
 
 struct lock hotplug_lock;	/* cpus_write_lock() of a CPU that comes or goes; the module's state waits for it */
 bool hotplug_state;		/* the module's is registered */

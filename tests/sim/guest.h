@@ -7,8 +7,8 @@
 #ifndef GUEST_H
 #define GUEST_H
 
-#include "kht_hash.h"
-#include "kht_move.h"
+#include "core/reach.h"
+#include "core/move.h"
 #include "machine.h"
 
 #define GUESTS		2u

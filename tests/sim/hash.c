@@ -9,7 +9,7 @@
  * depend on what a guest says.
  */
 #include "guest.h"
-#include "kht_protocol.h"
+#include "core/protocol.h"
 
 static bool valid(const struct guest *g, unsigned int page)
 {

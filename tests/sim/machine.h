@@ -18,7 +18,7 @@
 #define MACHINE_H
 
 #include <ucontext.h>
-#include "kht_env.h"
+#include "core/env.h"
 
 #define MAX_CPUS	6u
 #define MAX_TASKS	12u

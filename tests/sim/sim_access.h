@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The simulator's memory, in place of the accesses and fences of kht_base.h:
+ * The simulator's memory, in place of the accesses and fences of src/core/base.h:
  * each is a point where another CPU may go on, and stores wait in a buffer.
  */
 #ifndef SIM_ACCESS_H

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Translations: what TLBs and ERATs hold, who may still use it, and the
- * executors of kht_env.h.
+ * executors of src/core/env.h.
  *
  * A PTE is a stamp, new with every change, and a valid bit; a cached
  * translation is the stamp of the PTE it came from. When an invalidation

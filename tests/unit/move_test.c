@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* vCPU moves: who pays for what, and when. */
 #include "unit.h"
-#include "kht_move.h"
+#include "core/move.h"
 
 /* A vCPU on the road: what it did and what that cost, in units of one sequence. */
 struct trip {
@@ -10,7 +10,7 @@ struct trip {
 	u64 cost, returns, user_moves;
 };
 
-#define IPI_COST	KHT_SYNC_CREDIT	/* kht_move.h: an IPI is worth that many sequences */
+#define IPI_COST	KHT_SYNC_CREDIT	/* src/core/move.h: an IPI is worth that many sequences */
 
 static void start(struct trip *t)
 {
@@ -215,7 +215,7 @@ static void ran_on(void **state)
 #define RUNNERS		3u	/* vCPUs of an L1 */
 #define NESTED		4u	/* of its nested guest, by number; two of them share a place */
 
-/* What the kernel and src/guest/move.c make of where they are. */
+/* What the kernel and src/guest/vcpu.c make of where they are. */
 struct family {
 	struct kht_runners runners;
 	struct kht_vcpu v[RUNNERS];

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Ranges that guests name, against the kernel's two loops over them. */
 #include "unit.h"
-#include "kht_range.h"
+#include "core/range.h"
 
 /* tlb_single_page_flush_ceiling, tlb_range_flush_page_ceiling: beyond it the kernel flushes everything. */
 #define CEILING		33

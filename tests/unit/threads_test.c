@@ -15,9 +15,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include "kht_env.h"
-#include "kht_hash.h"
-#include "kht_protocol.h"
+#include "core/env.h"
+#include "core/reach.h"
+#include "core/protocol.h"
 
 #define CPUS	4u
 #define CORES	2u

@@ -11,9 +11,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
-#include "kht_env.h"
-#include "kht_hash.h"
-#include "kht_protocol.h"
+#include "core/env.h"
+#include "core/reach.h"
+#include "core/protocol.h"
 
 #define LPID		7u
 #define CPUS		8u

@@ -79,7 +79,7 @@ static bool open_file(struct file *file, const char *directory)
 		return false;
 	snprintf(path, sizeof(path), "%s/%s", directory, chosen);
 	snprintf(file->name, sizeof(file->name), "%.63s", chosen);
-	/* The switches of include/kht_faults.h are not meant to be played with. */
+	/* The switches of src/module/faults.h are not meant to be played with. */
 	if (!strcmp(chosen, "missing") || !strcmp(chosen, "fail_alloc"))
 		return false;
 	file->fd = open(path, (any(2) ? O_RDWR : O_RDONLY) | O_CLOEXEC);

@@ -4,7 +4,7 @@
  * threads and entries.
  */
 #include <assert.h>
-#include "kht_ledger.h"
+#include "core/ledger.h"
 
 #define THREADS	8192u
 

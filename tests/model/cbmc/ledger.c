@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * src/core's ledger.c, protocol.c and hash.c as they are, for CBMC: operations on one domain, on two cores of two
+ * src/core's ledger.c, protocol.c and reach.c as they are, for CBMC: operations on one domain, on two cores of two
  * threads. SCENARIO says which: FIRST are operations, most of which happen or not; threads and pages are named,
  * being alike. THEN is one in the middle of which, where the source takes or gives up the lock or executes a flush,
  * TIMES others may happen: interfere(). LAST are some after it.
@@ -12,10 +12,10 @@
  */
 #include <assert.h>
 #include <string.h>
-#include "kht_env.h"
-#include "kht_hash.h"
-#include "kht_move.h"
-#include "kht_protocol.h"
+#include "core/env.h"
+#include "core/reach.h"
+#include "core/move.h"
+#include "core/protocol.h"
 
 #define maybe(op)	do { if (nondet_bool()) op; } while (0);
 

@@ -4,7 +4,7 @@
  * What a guest began on a CPU (tlbie; tlbsync; ptesync) is complete when it goes on on another.
  */
 #include <assert.h>
-#include "kht_move.h"
+#include "core/move.h"
 
 #ifndef STEPS
 #define STEPS	8

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The ledger: which partition-scope invalidations of a domain (LPID) have been
+ * recorded, and how far each hardware thread has caught up. Specified by
+ * invariants 1 to 5 of doc/design.md; see src/core/ledger.c for the argument.
+ *
+ * Locking: functions marked [lock] need kht_lock(); none of the others takes it.
+ * src/core/protocol.h has the whole steps an outsider calls.
+ */
+#ifndef KHT_LEDGER_H
+#define KHT_LEDGER_H
+
+#include "core/base.h"
+
+#define KHT_LOG_MAX	512	/* entries; bound of the parameter log_entries */
+
+/* One hardware thread. A cache line of its own: only its CPU writes it. */
+struct kht_thread {
+	u64 guest;		/* key of the vCPU that has entered since it was loaded, or 0 */
+	u64 quadrant;		/* key of the LPID a quadrant access uses, or 0 */
+	void *call;		/* src/guest: whose flush is due at the next entry, or NULL */
+	u64 *replay;		/* scratch for kht_owed(): log_entries pages */
+} kht_aligned;
+
+/* The threads that share one TLB with a thread (cpu_first_tlb_thread_sibling()). */
+struct kht_core {
+	unsigned int first, last, step;
+};
+
+struct kht_ledger {
+	/* Read on every guest entry, written when an invalidation is recorded. */
+	u64 gen;		/* newest recorded invalidation; starts at 1 */
+	u32 lpid;
+	u32 nr_threads;
+	u64 *seen;		/* per thread: settled up to; 0 = unknown, owes a full flush */
+	u64 *left;		/* per thread: newest move away from its core (process scope) */
+	u64 *left_seen;		/* per thread: process scope settled up to */
+	unsigned long *visited;	/* threads that have run this domain */
+	u64 *log;		/* ring: the page of generation g is log[g % log_size] */
+	u32 log_size;		/* entries, 0 to KHT_LOG_MAX */
+	bool hash;		/* of a hash guest: one scope, logged are RBs; see kht_note_kind() */
+
+	/* Written while recording: kept off the line that entries read. */
+	u64 staged kht_aligned;	/* recorded but not yet published generations */
+	u64 staged_full;	/* newest staged generation that is no single page, or 0 */
+	u64 full;		/* newest generation that only a full flush settles */
+	u64 covered;		/* up to here no thread in guest is behind */
+	u64 moves;		/* newest value in left[] */
+	u64 credit_from;	/* machine-wide flushes executed the generations */
+	u64 credit_to;		/* (credit_from, credit_to] on every thread */
+	void *lock;		/* kht_lock()'s; core never looks inside */
+};
+
+enum kht_need {
+	KHT_NOTHING,
+	KHT_SYNC,		/* a sibling flushed: ptesync and own ERAT only */
+	KHT_REPLAY,		/* invalidate the listed pages */
+	KHT_FLUSH,		/* invalidate the whole LPID */
+};
+
+struct kht_debt {
+	enum kht_need need;	/* partition scope */
+	enum kht_need process;	/* process scope: nothing, KHT_SYNC or KHT_FLUSH */
+	u32 pages;		/* KHT_REPLAY: number of entries in thread->replay */
+	bool overflow;		/* KHT_FLUSH: only because the log was too short */
+	u64 upto;		/* the generation the flush will have settled */
+	u64 left;		/* the same for the process scope */
+};
+
+/* A logged page: guest real address with the page shift in its low bits. */
+static inline u64 kht_page(u64 gpa, unsigned int shift)
+{
+	return (gpa >> shift << shift) | shift;
+}
+
+static inline unsigned int kht_page_shift(u64 page)
+{
+	return page & 0xfff;
+}
+
+static inline u64 kht_page_gpa(u64 page)
+{
+	return page & ~0xfffULL;
+}
+
+/* Who runs where: never 0, since LPID 0 is the host. */
+static inline u64 kht_key(u32 lpid, u32 vcpu_id)
+{
+	return (u64)lpid << 32 | vcpu_id;
+}
+
+static inline u32 kht_key_lpid(u64 key)
+{
+	return key >> 32;
+}
+
+size_t kht_ledger_bytes(u32 nr_threads, u32 log_size);
+struct kht_ledger *kht_ledger_init(void *zeroed, u32 lpid, u32 nr_threads, u32 log_size);
+
+#define KHT_WORD_BITS	(8 * (unsigned int)sizeof(long))
+
+static inline bool kht_visited(const struct kht_ledger *l, unsigned int cpu)
+{
+	return kht_load(&l->visited[cpu / KHT_WORD_BITS]) >> (cpu % KHT_WORD_BITS) & 1;
+}
+
+/*
+ * Invariant 4. @cpu runs the domain for the first time, and has not settled yet. Threads that never did
+ * need no look in kht_behind(): either it sees the bit, or we then see its generation.
+ * The bit is never cleared, so a concurrent look cannot lose it. The ledger's lock alone would order a
+ * settling thread; the fence is for kht_excuse(), which does not take it.
+ * litmus: first-visit, first-visit-lock
+ */
+static inline void kht_visit(struct kht_ledger *l, unsigned int cpu)
+{
+	__atomic_fetch_or(&l->visited[cpu / KHT_WORD_BITS], 1UL << cpu % KHT_WORD_BITS,
+			  __ATOMIC_RELAXED);
+	/* The bit before the generation that is read next; partner: kht_others_behind(). */
+	kht_full_fence();
+}
+
+/*
+ * Is @cpu, which has run the domain before, behind in either scope? It is marked, and the fence is passed.
+ * A number, not 0 if so, for the hottest path to combine with others.
+ */
+static inline u64 kht_owes(const struct kht_ledger *l, unsigned int cpu)
+{
+	return (kht_load(&l->gen) ^ kht_load(&l->seen[cpu])) |
+	       (kht_load(&l->left[cpu]) ^ kht_load(&l->left_seen[cpu]));
+}
+
+/*
+ * Invariant 4, the entering side. Returns kht_owes() of @cpu.
+ *
+ * The mark is published before the generation is read. The partners are the
+ * fences in kht_behind() and kht_left_core(): either the other side sees our
+ * mark and broadcasts or interrupts us, or we see its generation and settle.
+ * Without the fence the mark may still sit in the store queue while the old
+ * generation is read, and both sides miss each other.
+ *
+ * Release, for invariant 2: a vCPU that goes from its guest to a nested guest, or
+ * back, replaces one mark by another. What it did through the first LPID's
+ * translations comes before that mark is gone, as in kht_leave(). The partner is the
+ * load in kht_behind(), which takes the missing mark for "nobody", and whose caller
+ * then frees the page.
+ * litmus: entry-invalidate, switch-free, move-debt
+ */
+static inline u64 kht_mark(struct kht_ledger *l, u64 *mark, u64 key, unsigned int cpu)
+{
+	kht_store_release(mark, key);
+	if (!kht_mutant(KHT_MUT_NO_ENTRY_FENCE))
+		kht_full_fence();
+	return kht_owes(l, cpu);
+}
+
+/* Must @cpu, which is marked, settle? One that has never run the domain must, and its flush comes after this. */
+static inline bool kht_must_settle(struct kht_ledger *l, unsigned int cpu)
+{
+	if (!kht_owes(l, cpu))
+		return false;
+	if (!kht_visited(l, cpu))
+		kht_visit(l, cpu);
+	return true;
+}
+
+/* The whole of an arrival. */
+static inline bool kht_arrive(struct kht_ledger *l, u64 *mark, u64 key, unsigned int cpu)
+{
+	return kht_mark(l, mark, key, cpu) && kht_must_settle(l, cpu);
+}
+
+/*
+ * The leaving side. Release: whatever the guest, or a quadrant access, did
+ * through its translations comes before the mark goes.
+ * litmus: leave-free, leave-copy
+ */
+static inline void kht_leave(u64 *mark)
+{
+	kht_store_release(mark, 0);
+}
+
+/* The kernel may have been told to use fewer CPUs than the core has (nr_cpus=). */
+static inline unsigned int kht_last_of(const struct kht_ledger *l, struct kht_core core)
+{
+	return core.last < l->nr_threads ? core.last : l->nr_threads - 1;
+}
+
+struct kht_debt kht_owed(struct kht_ledger *l, struct kht_thread *t, unsigned int cpu,
+			 struct kht_core core);			/* [lock] */
+void kht_settled(struct kht_ledger *l, unsigned int cpu, const struct kht_debt *d);
+u64 kht_leave_core(struct kht_ledger *l, struct kht_core core);	/* [lock] */
+
+void kht_stage_page(struct kht_ledger *l, u64 page);		/* [lock] */
+void kht_stage_full(struct kht_ledger *l);			/* [lock] */
+u64 kht_commit(struct kht_ledger *l);				/* [lock] */
+bool kht_log_page(const struct kht_ledger *l, u64 gen, u64 *page);	/* [lock] */
+
+static inline bool kht_uses(const struct kht_thread *t, u32 lpid)
+{
+	return kht_key_lpid(kht_load(&t->guest)) == lpid ||
+	       kht_key_lpid(kht_load(&t->quadrant)) == lpid;
+}
+
+/* Does @cpu, whose thread is @t, use the domain's translations without having settled up to @upto? */
+static inline bool kht_thread_behind(const struct kht_ledger *l, const struct kht_thread *t,
+				     unsigned int cpu, u64 upto)
+{
+	return kht_uses(t, l->lpid) && kht_load(&l->seen[cpu]) < upto;
+}
+
+#define KHT_NO_THREAD	(~0U)
+
+bool kht_others_behind(const struct kht_ledger *l, const struct kht_thread *threads,
+		       u64 upto, unsigned int self);
+
+static inline bool kht_behind(const struct kht_ledger *l, const struct kht_thread *threads,
+			      u64 upto)
+{
+	return kht_others_behind(l, threads, upto, KHT_NO_THREAD);
+}
+
+static inline bool kht_occupied(const struct kht_ledger *l, const struct kht_thread *threads)
+{
+	return kht_behind(l, threads, ~0ULL);
+}
+
+/*
+ * Is something recorded, or staged by a batch, that may still be in use (invariant 7)? For a caller
+ * that holds the lock of the page tables, under which it was staged, and no other.
+ */
+static inline bool kht_uncovered(const struct kht_ledger *l)
+{
+	return kht_load(&l->staged) || kht_load(&l->covered) < kht_load(&l->gen);
+}
+
+void kht_covered(struct kht_ledger *l, u64 upto);		/* [lock] */
+void kht_credit(struct kht_ledger *l, u64 from, u64 upto);	/* [lock] */
+
+#endif
