@@ -143,6 +143,8 @@ static u64 peek(const void *p, size_t size)
 
 	if (size == 1)
 		return *(const uint8_t *)p;
+	if (size == sizeof(uint16_t))
+		return *(const uint16_t *)p;
 	if (size == sizeof(u32))
 		return *(const u32 *)p;
 	memcpy(&value, p, sizeof(value));
@@ -223,7 +225,6 @@ static void store(void *p, u64 value, size_t size, bool release)
 	struct cpu *c;
 	unsigned int i;
 
-	require(size == 4 || size == 8, "store of an odd size");
 	c = this_cpu();
 	if (c) {
 		for (i = 0; i < nr_cpus; i++)
@@ -237,13 +238,28 @@ static void store(void *p, u64 value, size_t size, bool release)
 		c->buffer[c->sent++ % BUFFERED].old = peek(p, size);
 		*known(c, p) = steps;
 	}
-	if (size == sizeof(u32)) {
-		u32 half = value;
+	/* Its low bytes, on a machine of either order. */
+	if (size == 1)
+		*(uint8_t *)p = value;
+	else if (size == sizeof(uint16_t))
+		*(uint16_t *)p = value;
+	else if (size == sizeof(u32))
+		*(u32 *)p = value;
+	else
+		*(u64 *)p = value;
+}
 
-		memcpy(p, &half, sizeof(half));
-		return;
+u64 sim_cmpxchg(void *p, u64 old, u64 new, size_t size)
+{
+	u64 seen;
+
+	sim_fence();
+	seen = read_by(this_cpu(), p, size);
+	if (seen == old) {
+		store(p, new, size, false);
+		finish_stores(this_cpu());
 	}
-	memcpy(p, &value, sizeof(value));
+	return seen;
 }
 
 void sim_store(void *p, u64 value, size_t size)
@@ -486,7 +502,7 @@ void smp_call(u32 mask, void (*fn)(void *), void *arg)
 	preempt_enable();
 }
 
-void on_each_cpu(void (*fn)(void *), void *arg)
+void on_all_cpus(void (*fn)(void *), void *arg)
 {
 	preempt_disable();
 	smp_call(~0u, fn, arg);
@@ -601,7 +617,7 @@ void machine_start(u64 with_seed)
 		.ceiling = (u32[]){ 0, 1, 3, 64 }[chance(4)],
 		.calm = (u32[]){ 1, 10 }[chance(2)],
 		.hash = with_seed % 2, .quiet = (u32[]){ 1, 50 }[chance(2)],
-		.restless = !chance(6), .interleaved = with_seed % 3 == 0,
+		.restless = !chance(6), .interleaved = with_seed % 3 == 0, .direct = with_seed / 2 % 2,
 	};
 	nr_cpus = shape.cores * shape.threads;
 	for (i = 0; i < MAX_CPUS; i++) {

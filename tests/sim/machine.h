@@ -88,6 +88,7 @@ struct shape {
 	bool restless;		/* CPUs come and go, and the module, all the time */
 	bool share;		/* the threads of a core share its TLB */
 	bool interleaved;	/* its threads lie apart, as those of a big core with two TLBs */
+	bool direct;		/* the replacement flavour */
 	bool hash;		/* the last guest is a hash guest, */
 	unsigned int quiet;	/* and the host lets it alone mostly */
 };
@@ -97,7 +98,6 @@ extern unsigned int nr_cpus;
 extern struct cpu cpus[MAX_CPUS];
 extern struct task *this_task;
 extern u64 steps;
-extern struct kht_thread threads[MAX_CPUS];
 
 /* machine.c */
 u32 chance(u32 n);			/* 0 to n - 1 */
@@ -123,7 +123,7 @@ void mutex_lock(struct lock *l);
 bool mutex_trylock(struct lock *l);
 void mutex_unlock(struct lock *l);
 void smp_call(u32 mask, void (*fn)(void *), void *arg);
-void on_each_cpu(void (*fn)(void *), void *arg);
+void on_all_cpus(void (*fn)(void *), void *arg);
 void synchronize_rcu(void);
 void synchronize_inside(void);
 struct task *task_new(void (*run)(void *), void *arg);
@@ -159,6 +159,7 @@ void proc_drop_local(struct cpu *c, u32 lpid, unsigned int proc);
 void proc_drop_everywhere(u32 lpid, unsigned int proc);
 void proc_flush_local(struct cpu *c, u32 lpid);
 bool lpid_is_hash(u32 lpid);	/* stock.c */
+struct kht_core core_of(unsigned int cpu);
 
 /* What happened in all runs; a path that never ran proves nothing. */
 #define EVENTS(X)								\
@@ -168,10 +169,10 @@ bool lpid_is_hash(u32 lpid);	/* stock.c */
 	X(aborted_entries) X(adoptions) X(detaches) X(paid) X(paid_process)	\
 	X(hotplugs) X(garbage) X(arrivals) X(paid_offline) X(new_guests) X(entries) X(touches) X(hash_flushes)		\
 	X(hash_replays) X(hash_syncs) X(hash_broadcasts) X(hash_pages)		\
-	X(hash_debts) X(hash_refused) X(hcalls_here) X(hcalls_nowhere_else)	\
-	X(hcalls_everywhere) X(hcalls_late) X(hash_kicked) X(covered_kick)	\
+	X(hash_debts) X(hash_refused) X(settles) X(hash_swept_debts) X(seated) X(hcalls_here) X(hcalls_nowhere_else)	\
+	X(hcalls_everywhere) X(hcalls_late) X(covered_kick)	\
 	X(hash_tracked) X(hash_moves) X(hash_moves_unknown) X(hash_swept)	\
-	X(hash_resets) X(hash_touches) X(hash_paid_here) X(hash_excused) X(copies)
+	X(hash_resets) X(hash_touches) X(hash_paid_here) X(copies)
 
 struct events {
 #define X(name) u64 name;

@@ -10,6 +10,7 @@ u64 sim_load(const void *p, size_t size);
 u64 sim_load_acquire(const void *p, size_t size);
 void sim_store(void *p, u64 value, size_t size);
 void sim_store_release(void *p, u64 value, size_t size);
+u64 sim_cmpxchg(void *p, u64 old, u64 new, size_t size);
 void sim_fence(void);
 void sim_full_fence(void);
 void sim_load_fence(void);
