@@ -463,11 +463,23 @@ void quadrant_end(void)
 
 /* Invalidations */
 
+static bool as_pages(struct guest *g)
+{
+	bool done = true;
+	unsigned int page;
+
+	for (page = 0; page < PAGES; page++)
+		done &= kht_on_flush_page(g->lpid, gpa(page), 1ul << PAGE_SHIFT);
+	return done;
+}
+
 /* One page, or with -1 all of them. True: done, skip the kernel's broadcast. */
 bool on_flush(struct guest *g, int page)
 {
 	if (!hooks)
 		return false;
+	if (page < 0 && mutant(SIM_MUT_TABLE_AS_PAGES))
+		return as_pages(g);
 	if (page < 0)
 		return kht_on_flush_full(g->lpid);
 	return kht_on_flush_page(g->lpid, gpa(page), 1ul << PAGE_SHIFT);
@@ -509,6 +521,8 @@ void kht_complete_guest_flushes(bool gtse)
 
 void kht_complete_updates(void)
 {
+	if (mutant(SIM_MUT_UPDATES_LEFT))
+		return;
 	sim_ptesync();
 }
 

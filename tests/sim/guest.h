@@ -46,6 +46,12 @@ enum {
 	SIM_MUT_NO_LOAD_FENCE,		/* kht_load_fence() does nothing */
 	SIM_MUT_NO_RELEASE,		/* kht_store_release() is a store */
 	SIM_MUT_NO_ACQUIRE,		/* kht_load_acquire() is a load */
+
+	/* Of what hardware caches. */
+	SIM_MUT_ERAT_FIRST,		/* a local flush drops the ERAT before the TLB */
+	SIM_MUT_WALK_CACHE_LAST,	/* a local flush drops the page walk cache after the TLB */
+	SIM_MUT_TABLE_AS_PAGES,		/* a table that goes is flushed as the pages that were in it */
+	SIM_MUT_UPDATES_LEFT,		/* vcpu_put of a hash guest does not complete updates of R and C */
 	SIM_MUT_END,
 };
 
@@ -84,6 +90,7 @@ struct guest {
 	struct kvm kvm;
 	u32 lpid;
 	u64 tables[PAGES];
+	u64 root;		/* the change that made the upper table pages what they are */
 	u64 data[PAGES], stored_by[PAGES];	/* what is in a page, and the translation by which it came there */
 	u64 need_tlb_flush;	/* stock's bits, by CPU */
 	bool all_sets;		/* tlb_sets: of a hash guest, whether stock's flush takes all of them */

@@ -70,6 +70,7 @@ static u64 invalidate(struct guest *g, unsigned int page, bool stays, bool own)
 		make_invalid(g, page);
 		if (!on_invalidate_hpte(g, page))
 			hash_drop_everywhere(g->lpid, page, page);
+		c_bit_read(g->lpid, page, stamp_of(g, page));
 	}
 	stamp = stamp_of(g, page);
 	if (was_valid && stays)
@@ -145,6 +146,7 @@ static void sweep(struct guest *g, unsigned int first, unsigned int end, bool st
 		if (!done)
 			hash_drop_everywhere(g->lpid, page, page);
 		stamps[page] = stamp_of(g, page);
+		c_bit_read(g->lpid, page, stamps[page]);
 		if (stays)
 			make_valid(g, page, stamps[page]);
 		unlock(&g->hpte[page].lock);
@@ -357,7 +359,12 @@ static void begin_removal(struct vcpu *v, unsigned int page)
 
 static bool access(struct vcpu *v, unsigned int page)
 {
-	if (hpte_touch(this_cpu(), page) || !v->guest->hpte[page].present)
+	if (hpte_touch(this_cpu(), page)) {
+		if (!chance(4))
+			c_bit_to_set(this_cpu(), page);
+		return false;
+	}
+	if (!v->guest->hpte[page].present)
 		return false;
 	v->fault = page;
 	return true;

@@ -63,6 +63,11 @@ struct cpu {
 	int irq_off;
 	u32 context;		/* LPID whose translations it may use now, or 0 */
 	const u64 *tables;	/* of that LPID: a PTE per page */
+	bool borrowed;		/* that is the host's, with this LPID in LPIDR to flush it: nobody uses it but speculation */
+	struct { u32 context; const u64 *tables; } before;	/* a quadrant access, say: it is interrupted */
+	struct { u32 lpid; unsigned int page; u64 found; } walk;	/* under way; found 0: none */
+	u32 sets_c_of;		/* LPID of the hash guest whose C bits this CPU has yet to set, */
+	u64 sets_c[PAGES];	/* by a store through that translation; 0: not of this page */
 	const u32 *users;	/* of an honest hash guest: who may use a page; else NULL */
 	u32 user;		/* the bit in users[] of who runs here */
 	u64 sent, drained;	/* stores buffered, stores visible to all */
@@ -149,6 +154,9 @@ void hash_drop_everywhere(u32 lpid, unsigned int first, unsigned int last);
 void erat_clear(struct cpu *c, u32 lpid);
 void tlb_check(struct cpu *c, const char *when);
 void tlb_dead(u32 lpid, unsigned int page, u64 stamp);
+void table_dead(u32 lpid, u64 stamp);
+void c_bit_to_set(struct cpu *c, unsigned int page);
+void c_bit_read(u32 lpid, unsigned int page, u64 stamp);
 void tlb_load_context(struct cpu *c, u32 lpid, const u64 *tables);
 void tlb_unload_context(struct cpu *c);
 void tlb_garbage(struct cpu *c, u32 lpid, bool alone);

@@ -30,6 +30,8 @@ void guest_create(struct guest *g, u32 lpid)
 	g->need_tlb_flush = ~0ull;
 	for (i = 0; i < PAGES; i++)
 		tlb_dead(lpid, i, new_stamp());
+	g->root = new_stamp();
+	table_dead(lpid, g->root);
 	for (i = 0; i < PROCS; i++) {
 		g->proc[i] = (struct proc){ .nr = i, .owner = i % VCPUS, .table = new_stamp() };
 		proc_dead(lpid, i, g->proc[i].table);
@@ -108,13 +110,15 @@ static void unmap_one(struct guest *g)
 /* A table page goes: walk-cache flush. */
 static void unmap_table(struct guest *g)
 {
-	u64 stamps[PAGES] = { 0 };
+	u64 stamps[PAGES] = { 0 }, root;
 	unsigned int page;
 
 	lock(&g->kvm.mmu_lock);
 	for (page = 0; page < PAGES; page++)
 		stamps[page] = change(g, page, false);
+	root = g->root = new_stamp();
 	flush(g, -1);
+	table_dead(g->lpid, root);
 	unlock(&g->kvm.mmu_lock);
 	returned(g, stamps);
 }

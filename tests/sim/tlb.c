@@ -14,6 +14,13 @@
  * Process-scope entries of the ERAT are not modelled: stock leaves those of a
  * core's other threads alone, on every move between threads.
  *
+ * The page walk cache keeps a radix guest's upper table pages: a walk through one that has been given back is a hazard. A
+ * walk may be under way: it has read the PTE and fills the TLB some time later, unless a ptesync of this CPU, a broadcast or
+ * another LPID comes before. While a thread flushes an LPID that LPID is in its LPIDR, and it may speculate with it.
+ * A store of a hash guest sets C some time later, at the latest at a ptesync of this CPU or a broadcast.
+ *
+ * Pages have one size.
+ *
  * A core may keep for a radix guest what it has combined of both scopes, an effective address with the
  * host's page. An invalidation of a page in the partition scope takes that too, wherever the page is named; one by
  * congruence class does so in the process scope only (KHT_MUT_NO_COMBINED).
@@ -36,6 +43,8 @@ static u64 removed_before[LPIDS][PAGES];	/* hash: by the guest itself */
 static u64 tlb[MAX_CPUS][LPIDS][PAGES];		/* by TLB; 0: no entry */
 static u64 erat[MAX_CPUS][LPIDS][PAGES];	/* by CPU */
 static u64 proc_tlb[MAX_CPUS][LPIDS][PROCS];	/* by TLB */
+static u64 walk_cache[MAX_CPUS][LPIDS];		/* by TLB: the root's stamp */
+static u64 table_dead_before[LPIDS];
 static u64 combined[MAX_CPUS][LPIDS][PROCS][PAGES];	/* by TLB: the partition scope's stamps */
 
 /* The one of @entry, or one that is free. */
@@ -79,6 +88,10 @@ void sim_ptesync(void)
 	unsigned int i, n;
 
 	sim_fence();
+	if (this_cpu()) {
+		this_cpu()->walk.found = 0;
+		memset(this_cpu()->sets_c, 0, sizeof(this_cpu()->sets_c));
+	}
 	for (i = 0; i < CHANGES; i++) {
 		for (n = 0; n < nr_cpus; n++)
 			if (holds_back(&cpus[n], changes[i].entry))
@@ -137,6 +150,8 @@ void tlb_reset(void)
 	memset(erat, 0, sizeof(erat));
 	memset(proc_tlb, 0, sizeof(proc_tlb));
 	memset(combined, 0, sizeof(combined));
+	memset(walk_cache, 0, sizeof(walk_cache));
+	memset(table_dead_before, 0, sizeof(table_dead_before));
 }
 
 static void check_combined(const struct cpu *c, u32 lpid, unsigned int page, const char *when)
@@ -182,7 +197,7 @@ void tlb_dead(u32 lpid, unsigned int page, u64 stamp)
 		return;
 	dead[lpid][page] = stamp;
 	for (i = 0; i < nr_cpus; i++) {
-		if (cpus[i].context == lpid)
+		if (cpus[i].context == lpid && !cpus[i].borrowed)
 			check_page(&cpus[i], lpid, page, "after return");
 		if (cpus[i].lingers == lpid && cpus[i].used[page] && cpus[i].used[page] < stamp)
 			hazard("after return: the last accesses of CPU %u to page %u of LPID %u are not over", i, page, lpid);
@@ -200,25 +215,59 @@ void tlb_load_context(struct cpu *c, u32 lpid, const u64 *tables)
 void tlb_unload_context(struct cpu *c)
 {
 	c->lingers = c->context;
+	c->walk.found = 0;
 	c->context = 0;
 	c->tables = NULL;
 	c->users = NULL;
+}
+
+static struct guest *guest_with(u32 lpid)
+{
+	unsigned int i;
+
+	for (i = 0; i < GUESTS; i++)
+		if (guests[i].lpid == lpid)
+			return &guests[i];
+	return NULL;
+}
+
+/* An invalidation of the LPID has returned: table pages older than @stamp are the host's again. */
+void table_dead(u32 lpid, u64 stamp)
+{
+	table_dead_before[lpid] = stamp;
+}
+
+/* What a walk finds; 0: nothing. Through a page that is another's by now it finds anything. */
+static u64 found_by_walk(struct cpu *c, unsigned int page)
+{
+	u64 *cached = &walk_cache[c->tlb][c->context];
+	const struct guest *g = guest_with(c->context);
+	struct pte pte;
+
+	if (g && !g->hash) {
+		if (!*cached)
+			*cached = g->root;
+		if (*cached < table_dead_before[c->context]) {
+			if (!c->borrowed)
+				hazard("CPU %u walks through a table page that LPID %u has no more", c->nr, c->context);
+			return 1;
+		}
+	}
+	pte = pte_of(walk(c, &c->tables[page]));
+	return pte.valid ? pte.stamp : 0;
 }
 
 /* A translation of @page for @c, from the ERAT, the TLB or the tables; false: fault. */
 static bool translate(struct cpu *c, unsigned int page)
 {
 	u64 *e = &erat[c->nr][c->context][page], *t = &tlb[c->tlb][c->context][page];
-	struct pte pte;
 
 	if (*e)
 		return true;
-	if (!*t) {
-		pte = pte_of(walk(c, &c->tables[page]));
-		if (!pte.valid)
-			return false;
-		*t = pte.stamp;
-	}
+	if (!*t)
+		*t = found_by_walk(c, page);
+	if (!*t)
+		return false;
 	*e = *t;
 	return true;
 }
@@ -266,10 +315,51 @@ bool hpte_touch(struct cpu *c, unsigned int page)
 	return true;
 }
 
-/* Where a thread's context has mappings of its own only, it speculates through those only. */
+/*
+ * Where a thread's context has mappings of its own only, it speculates through those only. In hypervisor state
+ * there are quadrants for radix guests, and nothing that translates by a hash guest's LPID.
+ */
 static bool may_speculate(const struct cpu *c, unsigned int page)
 {
+	if (c->borrowed && lpid_is_hash(c->context))
+		return false;
 	return c->context && (!c->users || c->users[page] & c->user);
+}
+
+/* A walk begins, or the one that is under way ends. */
+static void walk_on(struct cpu *c, unsigned int page)
+{
+	u64 *t;
+
+	if (!c->walk.found) {
+		c->walk.lpid = c->context;
+		c->walk.page = page;
+		c->walk.found = found_by_walk(c, page);
+		return;
+	}
+	t = &tlb[c->tlb][c->walk.lpid][c->walk.page];
+	if (!*t)
+		*t = c->walk.found;
+	c->walk.found = 0;
+}
+
+/* The guest has stored to the page through a translation without C. */
+void c_bit_to_set(struct cpu *c, unsigned int page)
+{
+	if (c->sets_c_of != c->context)
+		memset(c->sets_c, 0, sizeof(c->sets_c));
+	c->sets_c_of = c->context;
+	c->sets_c[page] = translation(c, page);
+}
+
+/* Who has invalidated the page reads C now. */
+void c_bit_read(u32 lpid, unsigned int page, u64 stamp)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr_cpus; i++)
+		if (cpus[i].sets_c_of == lpid && cpus[i].sets_c[page] && cpus[i].sets_c[page] < stamp)
+			hazard("C of page %u of hash guest %u is read before CPU %u has set it", page, lpid, i);
 }
 
 /* A loaded context may be used speculatively at any time; entries may be replaced. */
@@ -279,6 +369,10 @@ void tlb_noise(struct cpu *c)
 
 	if (may_speculate(c, page) && !chance(4) && translate(c, page))
 		combine(c, page, chance(PROCS));
+	if (may_speculate(c, page) && !chance(4))
+		walk_on(c, page);
+	if (!chance(64))
+		c->sets_c[page] = 0;
 	if (!chance(64))
 		erat[c->nr][chance(LPIDS)][page] = 0;
 	if (!chance(256))
@@ -296,6 +390,7 @@ void tlb_garbage(struct cpu *c, u32 lpid, bool alone)
 	if (!alone)
 		return;
 	tlb[c->tlb][lpid][chance(PAGES)] = 1;
+	walk_cache[c->tlb][lpid] = 1;
 	proc_tlb[c->tlb][lpid][chance(PROCS)] = 1;
 	combined[c->tlb][lpid][chance(PROCS)][chance(PAGES)] = 1;
 }
@@ -352,11 +447,34 @@ void erat_clear(struct cpu *c, u32 lpid)
 	memset(erat[c->nr][lpid], 0, sizeof(erat[0][0]));
 }
 
+/* From here to finish_local() the LPID is in LPIDR, with interrupts off. */
+static void begin_local(u32 lpid)
+{
+	struct cpu *c = this_cpu();
+	const struct guest *g = guest_with(lpid);
+
+	irq_off();
+	sim_ptesync();
+	c->before.context = c->context;
+	c->before.tables = c->tables;
+	tlb_load_context(c, g ? lpid : 0, g ? g->tables : NULL);
+	c->borrowed = true;
+	if (kht_mutant_now == SIM_MUT_ERAT_FIRST)
+		erat_clear(c, lpid);
+}
+
 static void finish_local(u32 lpid)
 {
+	struct cpu *c = this_cpu();
+
 	yield();
-	erat_clear(this_cpu(), lpid);
 	sim_ptesync();
+	if (kht_mutant_now != SIM_MUT_ERAT_FIRST)
+		erat_clear(c, lpid);
+	tlb_unload_context(c);
+	tlb_load_context(c, c->before.context, c->before.tables);
+	c->borrowed = false;
+	irq_on();
 }
 
 static void drop_combined(const struct cpu *c, u32 lpid, unsigned int page)
@@ -373,14 +491,32 @@ static void drop_locally(u32 lpid, unsigned int page)
 	tlb[this_cpu()->tlb][lpid][page] = 0;
 }
 
+/* With it go the walks under way that have used it. */
+static void drop_walk_cache(const struct cpu *c, u32 lpid)
+{
+	unsigned int i;
+
+	walk_cache[c->tlb][lpid] = 0;
+	for (i = 0; i < nr_cpus; i++)
+		if (cpus[i].tlb == c->tlb && cpus[i].walk.lpid == lpid)
+			cpus[i].walk.found = 0;
+}
+
 /* Every congruence class, with PRS=0, and of a radix guest with PRS=1 then. */
 static void flush_locally(u32 lpid)
 {
+	bool late = kht_mutant_now == SIM_MUT_WALK_CACHE_LAST;
 	unsigned int page;
 
-	sim_ptesync();
-	for (page = 0; page < PAGES; page++)
+	begin_local(lpid);
+	for (page = 0; page < PAGES; page++) {
 		drop_locally(lpid, page);
+		/* With the first class, by RIC=2. */
+		if (!late && page == 0)
+			drop_walk_cache(this_cpu(), lpid);
+	}
+	if (late)
+		drop_walk_cache(this_cpu(), lpid);
 	if (kht_mutant_now != KHT_MUT_NO_COMBINED)
 		proc_flush_local(this_cpu(), lpid);
 	finish_local(lpid);
@@ -388,7 +524,7 @@ static void flush_locally(u32 lpid)
 
 static void replay_locally(u32 lpid, const u64 *pages, u32 n)
 {
-	sim_ptesync();
+	begin_local(lpid);
 	while (n--) {
 		drop_locally(lpid, kht_page_gpa(pages[n]) >> PAGE_SHIFT);
 		drop_combined(this_cpu(), lpid, kht_page_gpa(pages[n]) >> PAGE_SHIFT);
@@ -398,7 +534,7 @@ static void replay_locally(u32 lpid, const u64 *pages, u32 n)
 
 static void sync_locally(u32 lpid)
 {
-	sim_ptesync();
+	begin_local(lpid);
 	finish_local(lpid);
 }
 
@@ -420,7 +556,7 @@ void kht_local_flush_process(u32 lpid)
 {
 	events.process_flushes++;
 	require_kind(lpid, false);
-	sim_ptesync();
+	begin_local(lpid);
 	yield();
 	proc_flush_local(this_cpu(), lpid);
 	finish_local(lpid);
@@ -464,6 +600,7 @@ static void flush_kind(bool hash)
 		if (lpid_is_hash(lpid) != hash)
 			continue;
 		memset(tlb[c->tlb][lpid], 0, sizeof(tlb[0][0]));
+		drop_walk_cache(c, lpid);
 		proc_flush_local(c, lpid);
 	}
 	sim_ptesync();
@@ -500,10 +637,15 @@ static void drop_everywhere(u32 lpid, unsigned int first, unsigned int last)
 	unsigned int i, page;
 
 	sim_ptesync();
+	for (i = 0; i < nr_cpus; i++)
+		cpus[i].walk.found = 0;
 	for (i = 0; i < nr_cpus; i++) {
 		yield();
 		finish_stores(&cpus[i]);
 		accesses_over(&cpus[i]);
+		memset(cpus[i].sets_c, 0, sizeof(cpus[i].sets_c));
+		if (first != last)
+			walk_cache[cpus[i].tlb][lpid] = 0;
 		for (page = first; page <= last; page++) {
 			tlb[cpus[i].tlb][lpid][page] = erat[i][lpid][page] = 0;
 			drop_combined(&cpus[i], lpid, page);
