@@ -67,8 +67,15 @@ struct cpu *this_cpu(void)
 static struct { const void *p; u64 at, old; } shown[SHOWN];
 static u64 nr_shown;
 
+static u64 *known(struct cpu *c, const void *p)
+{
+	return &c->known[((uintptr_t)p >> 2) % KNOWN];
+}
+
 static void show(struct cpu *c, u64 i)
 {
+	/* This CPU itself has read it before. */
+	*known(c, c->buffer[i % BUFFERED].p) = steps;
 	c->buffer[i % BUFFERED].done = true;
 	shown[nr_shown % SHOWN].p = c->buffer[i % BUFFERED].p;
 	shown[nr_shown % SHOWN].at = steps;
@@ -131,12 +138,6 @@ static u64 buffered(const struct cpu *c, const void *p)
 	return i;
 }
 
-/* Has @c stored something at @p that the others do not see yet? */
-bool holds_back(const struct cpu *c, const void *p)
-{
-	return buffered(c, p) < c->sent;
-}
-
 static u64 peek(const void *p, size_t size)
 {
 	u64 value = 0;
@@ -163,11 +164,6 @@ u64 read_by(const struct cpu *c, const void *p, size_t size)
 			return cpus[i].buffer[at % BUFFERED].old;
 	}
 	return peek(p, size);
-}
-
-static u64 *known(struct cpu *c, const void *p)
-{
-	return &c->known[((uintptr_t)p >> 2) % KNOWN];
 }
 
 /* What was at @p at the step @at, if that can still be told; else what is there. */

@@ -111,7 +111,6 @@ u64 read_by(const struct cpu *c, const void *p, size_t size);
 void store_now(u64 *p, u64 value);
 void finish_stores(struct cpu *c);
 void accesses_over(struct cpu *c);
-bool holds_back(const struct cpu *c, const void *p);
 struct cpu *this_cpu(void);
 void hazard(const char *format, ...) __attribute__((format(printf, 1, 2)));
 const char *hazard_seen(void);

@@ -85,18 +85,20 @@ static u64 walk(const struct cpu *c, const u64 *entry)
  */
 void sim_ptesync(void)
 {
-	unsigned int i, n;
+	struct cpu *c;
+	unsigned int i;
 
 	sim_fence();
-	if (this_cpu()) {
-		this_cpu()->walk.found = 0;
-		memset(this_cpu()->sets_c, 0, sizeof(this_cpu()->sets_c));
-	}
+	c = this_cpu();
+	if (!c)
+		return;
+	c->walk.found = 0;
+	memset(c->sets_c, 0, sizeof(c->sets_c));
 	for (i = 0; i < CHANGES; i++) {
-		for (n = 0; n < nr_cpus; n++)
-			if (holds_back(&cpus[n], changes[i].entry))
-				break;
-		if (n == nr_cpus)
+		if (!changes[i].entry)
+			continue;
+		changes[i].old = read_by(c, changes[i].entry, sizeof(u64));
+		if (changes[i].old == *changes[i].entry)
 			changes[i].entry = NULL;
 	}
 }
