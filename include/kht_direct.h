@@ -6,7 +6,7 @@
  * is NULL stands for stock behaviour, so kvm-hv.ko works alone, and kvm-hv-tlb.ko
  * may come and go under running guests.
  *
- * A caller reads a member once, without a lock and with preemption off. Who clears one
+ * A caller reads a member once, without a lock and with preemption off. Clearing one
  * waits for a grace period; for the end of calls, kht_detach_ops() does.
  */
 #ifndef KHT_DIRECT_H
@@ -18,7 +18,7 @@
 
 /*
  * On each CPU: the vCPU that has entered here last, if its next entry takes no more than what
- * kht_mark() does and its exit no more than kht_leave(). What else is here is its. Written on
+ * kht_mark() does and its exit no more than kht_leave(). The other members describe that vCPU. Written on
  * that CPU with preemption off; others may empty it (KHT_NOBODY).
  */
 struct kht_seat {

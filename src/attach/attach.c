@@ -7,9 +7,9 @@
  *	3. kvmppc_hv_ops		vcpu_put takes marks away
  *	4. entry tracepoint		marks are set from here on
  *	5. domains may be made
- *	6. kht_moving, kht_deferring	from here on decisions are ours
+ *	6. lazy_move, defer		from here on decisions are ours
  *	7. when a guest may have guests	of its own: hooks for those, and for
- *	   what their L1 asks for; kht_nesting
+ *	   what their L1 asks for; nested
  *	8. while hpt_defer or hpt_local	is set: hash guests may owe; while hpt_local
  *	   is set: hooks on their hcalls
  *
@@ -21,11 +21,14 @@
  *	5. domains go
  *	4. ... 1. in reverse, the hooks of 7 and 8 with those of 1
  *
- * Each step that fails undoes those before it, except steps 1, 7 and 8. Without the
- * hooks of 1 invalidations stay stock's and moves are still ours, without those on hash
- * guests only theirs do; without those of 7 nested guests stay stock's; without its hooks
- * of calls what an L1 invalidates goes one by one; without those of 8 what a hash guest
- * removes itself is broadcast. A feature is on or off as a whole, and status says which and why.
+ * Each step that fails undoes those before it, except the hooks of steps 1, 7 and 8:
+ *
+ *	hooks that fail		lost (its name in status), and left to stock
+ *	1, all but hash		defer, and all that needs it; moves are still ours
+ *	1, of hash guests	hpt_defer, hpt_local
+ *	7, nested		nested, and all that needs it
+ *	7, calls		nested_calls: what an L1 asks for goes one by one
+ *	8, hcalls		hpt_local: what a hash guest removes is broadcast
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -33,26 +36,25 @@
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/seq_file.h>
+#include <linux/string.h>
 #include <asm/kvm_ppc.h>
 #include "attach/attach.h"
 #include "module/faults.h"
-#include "guest/guest.h"
+#include "guest/adopt.h"
+#include "guest/audit.h"
+#include "guest/domain.h"
+#include "guest/entry.h"
+#include "guest/pay.h"
+#include "module/features.h"
 #include "module/params.h"
 #include "power/flush.h"
 
 static bool attached;
 static int hotplug_state;
 static char why_passive[KHT_WHY] = "not attached yet";
-static char why_no_defer[KHT_WHY];
-static char why_no_nested[KHT_WHY];
-static char why_no_calls[KHT_WHY];
-static char why_no_hash[KHT_WHY];
-static char why_no_hcalls[KHT_WHY];
-static DEFINE_MUTEX(later_mutex);	/* steps 7 and 8; kht_deferring against them */
+static DEFINE_MUTEX(later_mutex);	/* steps 7 and 8; KHT_DEFER against them */
 static DEFINE_MUTEX(hash_mutex);	/* step 8; nobody inside a wrapper wants it */
 static bool nested_tried;		/* since we are attached */
-static bool hcalls_hooked;
-static char why_no_audit[KHT_WHY];
 static const char *why_shim;		/* although kvm-hv is a replacement; or NULL */
 static struct kht_audit_calls audit_calls;
 
@@ -89,15 +91,15 @@ static void forget_marks(void)
 		kht_leave(&kht_threads[cpu].guest);
 }
 
-/* Is @name on? @why is empty then, or has been written where @rc comes from. */
-static bool feature(const char *name, char why[KHT_WHY], int rc)
+static char *why_not(enum kht_feature_id id)
 {
-	if (!rc) {
-		why[0] = 0;
-		return true;
-	}
-	pr_warn("%s: off, %s\n", name, why);
-	return false;
+	return kht_features[id].why;
+}
+
+/* All of @hooks or none. */
+static bool attach_feature(enum kht_feature_id id, enum kht_hooks hooks)
+{
+	return kht_feature_attached(id, kht_attach_hooks(hooks, why_not(id)));
 }
 
 /* A function that no kernel exports, or NULL and @why. */
@@ -113,37 +115,35 @@ static void *find_function(const char *name, char why[KHT_WHY])
 
 static bool find_partition_setter(void)
 {
+	char *why = why_not(KHT_HPT_DEFER);
 	const char *unfit = kht_power_unfit_for_hash();
 	set_partition_fn fn = NULL;
 
 	if (unfit)
-		snprintf(why_no_hash, sizeof(why_no_hash), "%s", unfit);
+		strscpy(why, unfit, KHT_WHY);
 	else
-		fn = find_function("kvmppc_setup_partition_table", why_no_hash);
+		fn = find_function("kvmppc_setup_partition_table", why);
 	kht_hash_use(fn);
 	return fn;
 }
 
 /* With those of hash guests, or else without. */
-static int attach_invalidations(void)
+static bool attach_invalidations(void)
 {
 	int rc = -ENOENT;
 
 	if (find_partition_setter())
-		rc = kht_attach_hooks(KHT_HOOKS_INVALIDATIONS, why_no_hash);
-	if (feature("hash guests", why_no_hash, rc))
-		return 0;
-	return kht_attach_hooks(KHT_HOOKS_RADIX_ONLY, why_no_defer);
+		rc = kht_attach_hooks(KHT_HOOKS_INVALIDATIONS, why_not(KHT_HPT_DEFER));
+	if (kht_feature_attached(KHT_HPT_DEFER, rc))
+		return kht_feature_attached(KHT_DEFER, 0);
+	return attach_feature(KHT_DEFER, KHT_HOOKS_RADIX_ONLY);
 }
 
 static bool attach_hooks(void)
 {
-	bool on = feature("invalidations", why_no_defer, attach_invalidations());
-
-	snprintf(why_no_nested, KHT_WHY, "%s",
-		 on ? "no guest can have guests of its own yet" : "invalidations are off");
-	snprintf(why_no_calls, KHT_WHY, "%s", why_no_nested);
-	return on;
+	kht_feature_waits(KHT_NESTED, "no guest can have guests of its own yet");
+	kht_feature_waits(KHT_NESTED_CALLS, "");
+	return attach_invalidations();
 }
 
 static void detach_hooks(void)
@@ -152,20 +152,18 @@ static void detach_hooks(void)
 	kht_detach_hooks(KHT_HOOKS_NESTED);
 	kht_detach_hooks(KHT_HOOKS_RADIX_ONLY);
 	kht_detach_hooks(KHT_HOOKS_INVALIDATIONS);
-	/* Who was on the way to kht_harvest() is inside by now, or has been. */
+	/* A task on its way to kht_harvest() is inside by now, or has been. */
 	kht_wait_for_ops();
 }
 
 /* litmus: adopt-nested */
 static void attach_nested(void)
 {
-	int rc = kht_attach_hooks(KHT_HOOKS_NESTED, why_no_nested);
-
-	if (!feature("nested", why_no_nested, rc))
+	if (!attach_feature(KHT_NESTED, KHT_HOOKS_NESTED))
 		return;
-	feature("nested calls", why_no_calls, kht_attach_hooks(KHT_HOOKS_CALLS, why_no_calls));
+	kht_turn(KHT_NESTED_CALLS, attach_feature(KHT_NESTED_CALLS, KHT_HOOKS_CALLS));
 	/* After the hooks; partner: mmu_lock, under which publish_existing() shows a domain made since. */
-	smp_store_release(&kht_nesting, true);
+	smp_store_release(&kht_features[KHT_NESTED].on, true);
 }
 
 void kht_need_nested(void)
@@ -173,7 +171,7 @@ void kht_need_nested(void)
 	if (READ_ONCE(nested_tried))
 		return;
 	mutex_lock(&later_mutex);
-	if (READ_ONCE(kht_deferring) && !nested_tried) {
+	if (kht_is_on(KHT_DEFER) && !nested_tried) {
 		attach_nested();
 		WRITE_ONCE(nested_tried, true);
 	}
@@ -183,17 +181,18 @@ void kht_need_nested(void)
 /* Their cost is paid by all hash guests, at every such hcall: so they follow the parameter. */
 static void follow_hpt_local(void)
 {
-	bool want = READ_ONCE(kht_param_hpt_local) && READ_ONCE(kht_hashing);
+	bool want = READ_ONCE(kht_param_hpt_local) && kht_is_on(KHT_HPT_DEFER);
 
-	if (want == hcalls_hooked)
+	if (!want)
+		kht_feature_waits(KHT_HPT_LOCAL, "");
+	if (want == kht_is_on(KHT_HPT_LOCAL))
 		return;
-	if (!want) {
-		kht_detach_hooks(KHT_HOOKS_HCALLS);
-		hcalls_hooked = false;
+	if (want) {
+		kht_turn(KHT_HPT_LOCAL, attach_feature(KHT_HPT_LOCAL, KHT_HOOKS_HCALLS));
 		return;
 	}
-	hcalls_hooked = feature("hash hcalls", why_no_hcalls,
-				kht_attach_hooks(KHT_HOOKS_HCALLS, why_no_hcalls));
+	kht_turn(KHT_HPT_LOCAL, false);
+	kht_detach_hooks(KHT_HOOKS_HCALLS);
 }
 
 /*
@@ -228,7 +227,7 @@ void kht_apply_hpt(void)
 	bool want;
 
 	mutex_lock(&hash_mutex);
-	want = READ_ONCE(kht_hashing) && (kht_param_hpt_defer || kht_param_hpt_local);
+	want = kht_is_on(KHT_HPT_DEFER) && (kht_param_hpt_defer || kht_param_hpt_local);
 	if (want)
 		start_hash_debts();
 	mutex_lock(&later_mutex);
@@ -243,23 +242,26 @@ void kht_apply_hpt(void)
 static void stop_deciding(void)
 {
 	mutex_lock(&later_mutex);
-	WRITE_ONCE(kht_nesting, false);
-	WRITE_ONCE(kht_hashing, false);
-	WRITE_ONCE(kht_moving, false);
-	WRITE_ONCE(kht_deferring, false);
+	kht_turn(KHT_NESTED, false);
+	kht_turn(KHT_NESTED_CALLS, false);
+	kht_turn(KHT_HPT_DEFER, false);
+	kht_turn(KHT_LAZY_MOVE, false);
+	kht_turn(KHT_DEFER, false);
 	mutex_unlock(&later_mutex);
 	kht_apply_hpt();
 }
 
 static void attach_auditor(void)
 {
-	why_no_audit[0] = 0;
-	audit_calls.access_vm = find_function("access_remote_vm", why_no_audit);
-	audit_calls.put_nested = find_function("kvmhv_put_nested", why_no_audit);
-	if (!why_no_audit[0])
+	char *why = why_not(KHT_RC_AUDIT);
+	bool found;
+
+	audit_calls.access_vm = find_function("access_remote_vm", why);
+	audit_calls.put_nested = find_function("kvmhv_put_nested", why);
+	found = audit_calls.access_vm && audit_calls.put_nested;
+	kht_turn(KHT_RC_AUDIT, kht_feature_attached(KHT_RC_AUDIT, found ? 0 : -ENOENT));
+	if (found)
 		kht_audit_use(&audit_calls);
-	else
-		pr_warn("auditor: off, %s\n", why_no_audit);
 }
 
 static int attach_hotplug(void)
@@ -311,11 +313,11 @@ int kht_attach(void)
 			     "a kernel without CONFIG_TRACEPOINTS needs a replacement kvm-hv");
 		goto unwrap;
 	}
-	kht_domains_open();
-	WRITE_ONCE(kht_moving, true);
+	kht_adopt_begin();
+	kht_turn(KHT_LAZY_MOVE, true);
 	WRITE_ONCE(nested_tried, false);
-	WRITE_ONCE(kht_deferring, hooked);
-	WRITE_ONCE(kht_hashing, hooked && !why_no_hash[0]);
+	kht_turn(KHT_DEFER, hooked);
+	kht_turn(KHT_HPT_DEFER, hooked && !why_not(KHT_HPT_DEFER)[0]);
 	kht_apply_hpt();
 	attach_auditor();
 	attached = true;
@@ -337,10 +339,13 @@ void kht_detach(void)
 	if (!attached)
 		return;
 	kht_audit_use(NULL);
+	kht_turn(KHT_RC_AUDIT, false);
 	stop_deciding();
 	kht_wait_for_ops();
 	kht_domains_pay();
 	kht_domains_close();
+	kht_forget_entries();
+	kht_adopt_end();
 	kht_wait_for_ops();
 	kht_domains_free();
 	kht_detach_entry();
@@ -352,39 +357,15 @@ void kht_detach(void)
 	pr_info("detached, every debt is settled\n");
 }
 
-static void show(struct seq_file *m, const char *feature, bool on, const char *why)
-{
-	if (on)
-		seq_printf(m, "%s: on\n", feature);
-	else
-		seq_printf(m, "%s: off (%s)\n", feature, why);
-}
-
-/* Why what the parameter @name is for is off; @why, when it is set. */
-static const char *why_hash_is_off(const char *name, bool set, const char *why)
-{
-	if (!attached)
-		return why_passive;
-	if (!kht_hashing)
-		return why_no_hash;
-	return set ? why : name;
-}
-
 void kht_attach_status(struct seq_file *m)
 {
 	seq_printf(m, "flavour: %s\n", attached ? flavour() : "none");
 	if (attached && why_shim)
 		seq_printf(m, "replacement: off (%s)\n", why_shim);
-	show(m, "attached", attached, why_passive);
-	show(m, "invalidations", attached && kht_deferring, attached ? why_no_defer : why_passive);
-	show(m, "moves", attached && kht_moving, why_passive);
-	show(m, "nested", attached && kht_nesting, attached ? why_no_nested : why_passive);
-	show(m, "nested calls", attached && kht_nesting && !why_no_calls[0],
-	     attached ? why_no_calls : why_passive);
-	show(m, "hash guests", attached && kht_hashing && kht_param_hpt_defer,
-	     why_hash_is_off("hpt_defer is 0", kht_param_hpt_defer, ""));
-	show(m, "hash hcalls", attached && hcalls_hooked,
-	     why_hash_is_off("hpt_local is 0", kht_param_hpt_local, why_no_hcalls));
-	show(m, "auditor", attached && !why_no_audit[0], attached ? why_no_audit : why_passive);
+	if (attached)
+		seq_puts(m, "attached: on\n");
+	else
+		seq_printf(m, "attached: off (%s)\n", why_passive);
+	kht_features_show(m, attached ? NULL : why_passive);
 	seq_printf(m, "tlb_sets: %u\n", kht_tlb_sets());
 }

@@ -6,6 +6,7 @@
 #include <linux/stddef.h>
 #include <linux/types.h>
 #include "kht_direct.h"
+#include "module/features.h"
 
 struct seq_file;
 struct srcu_struct;
@@ -30,8 +31,6 @@ void kht_need_nested(void);
 
 /* The parameter hpt_defer or hpt_local has changed. May sleep. */
 void kht_apply_hpt(void);
-
-#define KHT_WHY	128	/* bytes: a sentence for the admin, why something is off */
 
 /* src/attach/hooks.c: functions of the kernel whose work is done here, or announced */
 enum kht_hooks {

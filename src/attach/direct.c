@@ -8,7 +8,15 @@
 #include "attach/attach.h"
 #include "kht_direct.h"
 #include "module/faults.h"
-#include "guest/guest.h"
+#include "guest/batch.h"
+#include "guest/domain.h"
+#include "guest/entry.h"
+#include "guest/hcall.h"
+#include "guest/hpt.h"
+#include "guest/nested.h"
+#include "guest/radix.h"
+#include "guest/range.h"
+#include "guest/vcpu.h"
 
 static struct kht_direct *table;	/* NULL: the kvm-hv that is loaded has none for us */
 
@@ -111,7 +119,7 @@ int kht_direct_hooks(enum kht_hooks which, char why[KHT_WHY])
 }
 
 /*
- * Members are called with preemption off, but for harvests, which sleep: who has fetched one of them is
+ * Members are called with preemption off, but for harvests, which sleep: a task that has fetched one of them is
  * inside on return (kht_harvest()), or has been.
  * litmus: detach-ops
  */
@@ -132,7 +140,7 @@ void kht_direct_entry(void)
 }
 
 /*
- * No vCPU has a seat any more (kht_domains_close()), so each entry comes to the member, with
+ * No vCPU has a seat any more (kht_forget_entries()), so each entry comes to the member, with
  * preemption off, and before RCU is told that the CPU is in a guest.
  * litmus: detach-ops
  */

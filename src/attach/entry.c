@@ -11,7 +11,7 @@
 #include <linux/tracepoint.h>
 #include "attach/attach.h"
 #include "module/faults.h"
-#include "guest/guest.h"
+#include "guest/entry.h"
 
 #ifdef CONFIG_TRACEPOINTS
 

@@ -25,7 +25,14 @@
 #include "compat/ftrace.h"
 #include "attach/attach.h"
 #include "module/faults.h"
-#include "guest/guest.h"
+#include "guest/batch.h"
+#include "guest/domain.h"
+#include "guest/entry.h"
+#include "guest/hcall.h"
+#include "guest/hpt.h"
+#include "guest/nested.h"
+#include "guest/radix.h"
+#include "guest/range.h"
 #include "power/flush.h"
 
 typedef unsigned long (*quadrant_fn)(int lpid, int pid, unsigned long eaddr, void *to,

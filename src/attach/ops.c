@@ -10,7 +10,12 @@
 #include "compat/kvm_ops.h"
 #include "attach/attach.h"
 #include "module/faults.h"
-#include "guest/guest.h"
+#include "guest/audit.h"
+#include "guest/batch.h"
+#include "guest/domain.h"
+#include "guest/nested.h"
+#include "guest/sweep.h"
+#include "guest/vcpu.h"
 #include "module/params.h"
 
 static struct kvmppc_ops stock;		/* what the members were */

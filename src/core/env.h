@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What src/core asks of the machine. The module implements these in src/power;
- * unit tests and the simulator bring their own.
+ * What src/core asks of its surroundings. In the module src/power/flush.c has the
+ * flushes, src/guest/env.c the lock and the interrupts. Unit tests, the model checker
+ * and the simulator bring their own.
  */
 #ifndef KHT_ENV_H
 #define KHT_ENV_H
@@ -10,7 +11,7 @@
 
 /*
  * The ledger's lock. A thread that enters the guest owing something waits for it with interrupts
- * off. So whoever holds it has interrupts off too, although no handler takes it: a handler and the
+ * off. So its holder has interrupts off too, although no handler takes it: a handler and the
  * softirqs behind it would prolong the hold, and with it the wait, by milliseconds. No flush
  * is executed under it. The longest hold copies the log: seven instructions an entry, 3,900 in all
  * with 512 entries and eight threads a core (6.12; tests/unit/lock_test.c keeps it bounded).

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The ledger of one domain: recorded invalidations and who has caught up.
+ * The ledger of one domain: recorded invalidations, and the threads that have caught up.
  *
  * An invalidation gets a generation. A thread enters the guest only when its
  * own generation, seen[cpu], has reached the domain's, gen. The protocol, with

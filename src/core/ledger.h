@@ -18,7 +18,7 @@
 struct kht_thread {
 	u64 guest;		/* key of the vCPU that has entered since it was loaded, or 0 */
 	u64 quadrant;		/* key of the LPID a quadrant access uses, or 0 */
-	void *call;		/* src/guest: whose flush is due at the next entry, or NULL */
+	void *call;		/* src/guest: the domain to be covered at the next entry, or NULL */
 	u64 *replay;		/* scratch for kht_owed(): log_entries pages */
 } kht_aligned;
 
@@ -38,7 +38,7 @@ struct kht_ledger {
 	unsigned long *visited;	/* threads that have run this domain */
 	u64 *log;		/* ring: the page of generation g is log[g % log_size] */
 	u32 log_size;		/* entries, 0 to KHT_LOG_MAX */
-	bool hash;		/* of a hash guest: one scope, logged are RBs; see kht_note_kind() */
+	bool hash;		/* of a hash guest: one scope, logged are RBs; see kht_note_mmu_mode() */
 
 	/* Written while recording: kept off the line that entries read. */
 	u64 staged kht_aligned;	/* recorded but not yet published generations */
@@ -83,7 +83,7 @@ static inline u64 kht_page_gpa(u64 page)
 	return page & ~0xfffULL;
 }
 
-/* Who runs where: never 0, since LPID 0 is the host. */
+/* The vCPU that runs on a thread: never 0, since LPID 0 is the host. */
 static inline u64 kht_key(u32 lpid, u32 vcpu_id)
 {
 	return (u64)lpid << 32 | vcpu_id;

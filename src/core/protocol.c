@@ -182,7 +182,7 @@ static void kick(const struct kht_ledger *l, struct kht_cover *c)
  * memory: brings everything recorded on the domain so far, by whomever, to the
  * threads that still run with older translations (invariants 2 and 7). At most
  * @ceiling pages are broadcast one by one, more as one flush of the LPID.
- * Without @defer everything is broadcast, whoever is in guest.
+ * Without @defer everything is broadcast, be anybody in guest or not.
  *
  * Two callers may cover the same generations at the same time. Neither trusts
  * the other's unfinished work: covered advances after the broadcast only.
@@ -259,7 +259,7 @@ u32 kht_left_core(struct kht_ledger *l, const struct kht_thread *threads,
  *
  * A debt recorded earlier, while the thread was on its way up, would not do. A broadcast
  * after that is credited to the thread, which it may not have reached; the thread then finds
- * nothing owed. And who detaches meanwhile finds no thread to interrupt.
+ * nothing owed. And a detachment meanwhile finds no thread to interrupt.
  *
  * The siblings, which may be in guest, fill the TLB again from the tables in force.
  */

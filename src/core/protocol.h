@@ -14,7 +14,7 @@ enum kht_how {
 	KHT_HOW_DEBT,		/* nobody in guest was behind: settled on entry */
 	KHT_HOW_PAGES,		/* broadcast page by page */
 	KHT_HOW_LPID,		/* one broadcast of the whole LPID */
-	KHT_HOW_KICK,		/* who was behind has been interrupted (hash guests) */
+	KHT_HOW_KICK,		/* the threads behind have been interrupted (hash guests) */
 };
 
 struct kht_cover {

@@ -52,7 +52,7 @@ enum kht_reach kht_global_invalidates(const struct kht_ledger *l, const struct k
 }
 
 /*
- * Is all up to @upto, which has been published, a mere debt? Invariant 4: who comes after this look
+ * Is all up to @upto, which has been published, a mere debt? Invariant 4: a thread that comes after this look
  * has read the new generation; kht_others_behind() has the fence, kht_mark() its partner.
  */
 static bool nowhere_else(struct kht_ledger *l, const struct kht_thread *threads, unsigned int self,
@@ -104,7 +104,7 @@ bool kht_reach_absorbed(struct kht_ledger *l, const struct kht_thread *threads, 
 
 /*
  * Invariant 5: the hash table is another one, or emptied. Every thread owes a flush
- * of everything before its next entry. Who is marked as in guest meanwhile costs an interrupt at
+ * of everything before its next entry. A thread marked as in guest meanwhile costs an interrupt at
  * the end of the host's next operation.
  */
 void kht_start_over(struct kht_ledger *l)

@@ -3,8 +3,8 @@
  * Hash guests: how far an invalidation of the guest's own reaches. src/core/reach.c has
  * the reasoning.
  */
-#ifndef KHT_HASH_H
-#define KHT_HASH_H
+#ifndef KHT_REACH_H
+#define KHT_REACH_H
 
 #include "core/ledger.h"
 

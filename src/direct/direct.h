@@ -14,7 +14,7 @@ DECLARE_PER_CPU(struct kht_seat, kht_direct_seat);
 
 /*
  * kht_direct_try(member, arguments): true when the member is there and has done it. With
- * preemption off, for what it calls, and so that who clears the member can wait for us.
+ * preemption off, for what it calls, and so that a detachment, which clears the member, can wait for it.
  */
 #define kht_direct_try(member, ...) ({						\
 	typeof(kht_direct.member) fn_;						\

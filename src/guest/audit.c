@@ -14,7 +14,7 @@
  * (H_TLB_INVALIDATE). Its entry may then name another page than the shadow's, so the
  * host's bits are judged only where the frame is the same.
  *
- * Who is kept out meanwhile: gp->tlb_lock is held while one entry is audited. Faults
+ * Kept out meanwhile: gp->tlb_lock is held while one entry is audited. Faults
  * of the nested guest and what its L1 invalidates take it, so only the host changes
  * this shadow, under mmu_lock. Reading the L1's table sleeps, so mmu_lock is given up
  * for it, and if the shadow's entry is another one afterwards it is audited again.
@@ -34,7 +34,8 @@
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/seq_file.h>
-#include "guest/guest.h"
+#include "guest/audit.h"
+#include "guest/domain.h"
 
 #define SLOTS	512	/* of a table, looked at before mmu_lock is given up */
 #define LINES	32	/* findings printed; the rest is counted */

@@ -26,7 +26,9 @@
 #include <linux/rculist.h>
 #include <linux/sched.h>
 #include "core/env.h"
-#include "guest/guest.h"
+#include "guest/batch.h"
+#include "guest/domain.h"
+#include "module/features.h"
 #include "module/params.h"
 #include "core/protocol.h"
 #include "kht_trace.h"
@@ -43,12 +45,12 @@ static struct kht_batcher *slot_of(struct kht_domain *d, struct task_struct *tas
 
 /*
  * Is the vCPU that is loaded on this CPU in a call of the guest @l1 (kht_call_begin())? Without
- * kht_deferring no more: who detaches waits for those that saw it, and pays what they have absorbed.
+ * KHT_DEFER no more: a detachment waits for those that saw it, and pays what they have absorbed.
  * litmus: detach-decide
  */
 static bool calling(const struct kht_domain *l1)
 {
-	return READ_ONCE(kht_threads[raw_smp_processor_id()].call) == l1 && READ_ONCE(kht_deferring);
+	return READ_ONCE(kht_threads[raw_smp_processor_id()].call) == l1 && kht_is_on(KHT_DEFER);
 }
 
 /*
@@ -103,7 +105,7 @@ struct kht_domain *kht_batch_begin(struct kvm *kvm, bool shadows)
 
 	if (!d || !READ_ONCE(d->live))
 		return NULL;
-	if (READ_ONCE(kht_deferring) && kvm_is_radix(kvm) && !kht_batching(d))
+	if (kht_is_on(KHT_DEFER) && kvm_is_radix(kvm) && !kht_batching(d))
 		claim(d, shadows);
 	return d;
 }
@@ -124,7 +126,7 @@ static void count_cover(struct kht_domain *d, const struct kht_cover *c)
 void kht_batch_cover(struct kht_domain *d)
 {
 	struct kht_cover c = kht_cover(d->ledger, kht_threads, READ_ONCE(kht_param_batch_ceiling),
-				       READ_ONCE(kht_param_defer) && READ_ONCE(kht_deferring));
+				       READ_ONCE(kht_param_defer) && kht_is_on(KHT_DEFER));
 
 	if (c.how != KHT_HOW_NONE)
 		count_cover(d, &c);
@@ -145,7 +147,7 @@ void kht_batch_end(struct kht_domain *d)
 	struct kht_domain *shadow;
 
 	if (slot) {
-		/* Whoever claims the slot next overwrites what kht_batching() has read of it. */
+		/* The next to claim the slot overwrites what kht_batching() has read of it. */
 		smp_store_release(&slot->task, NULL);
 	}
 	kht_batch_cover(d);
@@ -228,14 +230,14 @@ void kht_call_begin(struct kvm_vcpu *vcpu)
 	struct kht_thread *t = &kht_threads[smp_processor_id()];
 	struct kht_domain *d = kht_domain_of(vcpu->kvm);
 
-	if (d && READ_ONCE(d->live) && READ_ONCE(kht_deferring) && kvm_is_radix(vcpu->kvm) &&
+	if (d && READ_ONCE(d->live) && kht_is_on(KHT_DEFER) && kvm_is_radix(vcpu->kvm) &&
 	    kht_load(&t->guest))
 		WRITE_ONCE(t->call, d);
 }
 
 /*
- * Invariants 2 and 7: the L1 runs on, or may, and relies on what it has asked for. Who detaches may
- * have taken the call away just now, by interrupt (kht_domains_close()), and has paid.
+ * Invariants 2 and 7: the L1 runs on, or may, and relies on what it has asked for. A detachment may
+ * have taken the call away just now, by interrupt (kht_forget_entries()), and has paid.
  */
 void kht_call_end(struct kht_thread *t)
 {

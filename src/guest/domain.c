@@ -1,65 +1,35 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Domains: one per guest and one per nested guest, found by LPID. A guest's is
- * made with its first vCPU, or adopted at its next guest entry if the guest is
- * older than our hooks; it goes with the guest, or when the hooks go. A nested
- * guest's is adopted at its first entry, since the kernel makes nested guests
- * where we have no hook, and goes when its shadow LPID is free again.
+ * made with its first vCPU, or adopted (adopt.c) if the guest is older than the
+ * hooks; it goes with the guest, or when the hooks go. A nested guest's is
+ * adopted at its first entry, since the kernel makes nested guests where there
+ * is no hook, and goes when its shadow LPID is free again.
  */
-#include <linux/cpu.h>
 #include <linux/idr.h>
-#include <linux/jiffies.h>
 #include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/rculist.h>
 #include <linux/slab.h>
-#include <linux/smp.h>
 #include <linux/wait.h>
-#include <linux/workqueue.h>
-#include "kht_direct.h"
-#include "core/env.h"
-#include "module/faults.h"
-#include "guest/guest.h"
-#include "power/flush.h"
 #include "core/protocol.h"
+#include "guest/domain.h"
+#include "module/faults.h"
 
 struct kht_thread *kht_threads;
-struct kht_seat __percpu *kht_seats;
 struct kht_vcpu *const kht_no_vcpus[KVM_MAX_VCPUS];
-bool kht_deferring;
-bool kht_moving;
-bool kht_nesting;
-bool kht_hashing;
 bool kht_hash_owing, kht_hash_deferring;
 
 struct kht_domain __rcu *kht_domain_table[KHT_NR_LPIDS];
 static LIST_HEAD(domains);
 static LIST_HEAD(dismissed);		/* unpublished, but a batch may still be at work on them */
-static DEFINE_MUTEX(domain_mutex);	/* domains, open; who adds to the table or removes a guest */
+static DEFINE_MUTEX(domain_mutex);	/* domains, doors_open; to add to the table or remove a guest */
 static DEFINE_RAW_SPINLOCK(shadow_lock);	/* lists of shadows; their entries in the table */
 static DECLARE_WAIT_QUEUE_HEAD(domain_gone);
-static bool open;			/* domains may be made */
+static bool doors_open;			/* domains may be made */
 static unsigned int log_size;
 static u64 *replay_buffers;
-
-void kht_lock(struct kht_ledger *l)
-	__acquires(l->lock)
-{
-	struct kht_ledger_lock *lock = l->lock;
-	unsigned long flags;
-
-	raw_spin_lock_irqsave(&lock->lock, flags);
-	lock->flags = flags;
-}
-
-void kht_unlock(struct kht_ledger *l)
-	__releases(l->lock)
-{
-	struct kht_ledger_lock *lock = l->lock;
-
-	raw_spin_unlock_irqrestore(&lock->lock, lock->flags);
-}
 
 static void free_domain(struct kht_domain *d)
 {
@@ -102,18 +72,30 @@ static struct kht_domain *alloc_domain(struct kvm *kvm, u32 lpid)
 }
 
 /*
+ * Nobody is in the guest, so an entry reads the mode as plain memory.
+ * litmus: kind-entry
+ */
+void kht_note_mmu_mode(struct kht_domain *d)
+{
+	bool hash = !kvm_is_radix(d->kvm);
+
+	WRITE_ONCE(d->vcpu, hash ? kht_no_vcpus : d->vcpus);
+	WRITE_ONCE(d->ledger->hash, hash);
+}
+
+/*
  * Under mmu_setup_lock: should it become another kind of guest later, kht_on_set_partition()
  * finds it. That lock may be held for as long as the guest's VMM likes
  * (kvm_htab_write() copies from its memory), and nobody else's guest is to wait for that.
  * litmus: domain-publish
  */
-static bool publish_kind(struct kht_domain *d)
+static bool publish_in_mmu_mode(struct kht_domain *d)
 {
 	struct mutex *setup = &d->kvm->arch.mmu_setup_lock;
 
 	if (!mutex_trylock(setup))
 		return false;
-	kht_note_kind(d);
+	kht_note_mmu_mode(d);
 	rcu_assign_pointer(kht_domain_table[d->lpid], d);
 	mutex_unlock(setup);
 	return true;
@@ -128,7 +110,7 @@ static struct kht_domain *publish(struct kvm *kvm, bool live)
 	struct kht_domain *d;
 
 	lockdep_assert_held(&domain_mutex);
-	if (!open || kvm->arch.lpid >= KHT_NR_LPIDS || kht_domain_of(kvm))
+	if (!doors_open || kvm->arch.lpid >= KHT_NR_LPIDS || kht_domain_of(kvm))
 		return NULL;
 	d = alloc_domain(kvm, kvm->arch.lpid);
 	if (!d)
@@ -139,7 +121,7 @@ static struct kht_domain *publish(struct kvm *kvm, bool live)
 		return NULL;
 	}
 	d->live = live;
-	if (!publish_kind(d)) {
+	if (!publish_in_mmu_mode(d)) {
 		free_domain(d);
 		return NULL;
 	}
@@ -179,7 +161,7 @@ static struct kht_domain *publish_shadow(struct kht_domain *l1, u32 lpid, int nu
 	struct kht_domain *d;
 
 	lockdep_assert_held(&domain_mutex);
-	if (!open || lpid >= KHT_NR_LPIDS)
+	if (!doors_open || lpid >= KHT_NR_LPIDS)
 		return NULL;
 	d = alloc_domain(l1->kvm, lpid);
 	if (!d)
@@ -266,202 +248,68 @@ void kht_on_vm_destroy(struct kvm *kvm)
 	wake_up_all(&domain_gone);
 }
 
-/*
- * A guest that has entered on this CPU and has no domain, until a round takes it on. Filled by the entry
- * hook, read and set free by adopt().
- */
-struct adoption {
-	bool asked;
-	struct kvm *kvm;	/* a guest, held; NULL: a nested guest */
-	u32 lpid;
-	u32 l1;			/* of a nested guest: the LPID of its L1, and what that one calls it */
-	int number;
-};
-
-static DEFINE_PER_CPU(struct adoption, adoptions);
-
-static void adopt(struct work_struct *unused);
-static DECLARE_DELAYED_WORK(adopt_work, adopt);
-static unsigned long next_round;	/* in jiffies: not before */
-
-#define ROUND_EVERY	(HZ / 10 + 1)	/* jiffies; of the whole host */
-
-/* What this thread has done in guests, without a mark, is complete too (kht_put_other()). */
-static void leave_guests(void *unused)
+bool kht_domain_make(struct kvm *kvm)
 {
-	kht_complete_updates();
+	bool made;
+
+	mutex_lock(&domain_mutex);
+	made = publish(kvm, false);
+	mutex_unlock(&domain_mutex);
+	return made;
 }
 
 /* The LPID may be another L1's by now: that one has no such nested guest. */
-static struct kht_domain *publish_nested(const struct adoption *a)
+bool kht_domain_make_nested(u32 l1_lpid, u32 lpid, int number)
 {
-	struct kht_domain *l1 = kht_domain(a->l1);
+	struct kht_domain *l1;
+	bool made;
 
+	mutex_lock(&domain_mutex);
+	l1 = kht_domain(l1_lpid);
+	made = l1 && !l1->l1 && publish_shadow(l1, lpid, number);
+	mutex_unlock(&domain_mutex);
+	return made;
+}
+
+static void open_doors(bool open)
+{
 	lockdep_assert_held(&domain_mutex);
-	return l1 && !l1->l1 ? publish_shadow(l1, a->lpid, a->number) : NULL;
+	WRITE_ONCE(doors_open, open);
 }
 
-/*
- * True: it has a domain now, which is not live yet. The slot is free again when all of it has been read.
- * litmus: adopt-slot, adopt-ask
- */
-static bool take(struct adoption *a)
-{
-	struct kvm *kvm;
-	bool published;
-
-	/* Pairs with kht_adopt()'s release. */
-	if (!smp_load_acquire(&a->asked))
-		return false;
-	mutex_lock(&domain_mutex);
-	published = a->kvm ? publish(a->kvm, false) : publish_nested(a);
-	mutex_unlock(&domain_mutex);
-	kvm = a->kvm;
-	/* Pairs with kht_adopt()'s acquire. */
-	smp_store_release(&a->asked, false);
-	if (kvm)
-		kvm_put_kvm(kvm);
-	return published;
-}
-
-static bool runs_newcomer(int cpu, void *unused)
-{
-	const struct kht_domain *d = kht_domain(kht_key_lpid(kht_load(&kht_threads[cpu].guest)));
-
-	return d && !READ_ONCE(d->live);
-}
-
-/* Every domain that is not live has been published by the round that calls. */
-static void go_live(void)
-{
-	struct kht_domain *d, *shadow;
-
-	mutex_lock(&domain_mutex);
-	list_for_each_entry(d, &domains, node) {
-		WRITE_ONCE(d->live, true);
-		rcu_read_lock();
-		list_for_each_entry_rcu(shadow, &d->shadows, sibling)
-			WRITE_ONCE(shadow->live, true);
-		rcu_read_unlock();
-	}
-	mutex_unlock(&domain_mutex);
-}
-
-/*
- * A round, for all guests that wait for one. Who entered such a guest before it had a domain is in no
- * ledger (invariant 8). Three things together make that end:
- *
- * - Every thread in a guest has a mark: since kht_domains_open() for those that were in one before there was
- *   an entry hook, and since the hook for all others.
- * - Entry hooks and quadrant accesses run with preemption off. After the grace period those that
- *   began without the domain have set their mark, or are over.
- * - The interrupt throws a thread with such a mark out of guest mode, or makes its entry abort, and its way
- *   back passes the hook with the domain in place.
- *
- * So no CPU is interrupted but those that run the newcomers: an L1 that makes and drops nested guests as fast as
- * it can disturbs nobody but itself. The grace period is an ordinary one, for it
- * may be long: until it is over the guests have stock behaviour.
- * litmus: adopt-guest, adopt-entry, adopt-quadrant
- */
-static void adopt(struct work_struct *unused)
-{
-	bool newcomers = false;
-	int cpu;
-
-	for_each_possible_cpu(cpu)
-		newcomers |= take(per_cpu_ptr(&adoptions, cpu));
-	WRITE_ONCE(next_round, jiffies + ROUND_EVERY);
-	if (!newcomers)
-		return;
-	synchronize_rcu();
-	on_each_cpu_cond(runs_newcomer, leave_guests, NULL, 1);
-	go_live();
-}
-
-static unsigned long until_next_round(void)
-{
-	unsigned long now = jiffies, next = READ_ONCE(next_round);
-
-	return time_after(next, now) ? next - now : 0;
-}
-
-/*
- * The guest of @vcpu, or the nested guest it is about to run. A busy slot is no
- * loss: the guest will enter again.
- * litmus: adopt-slot, adopt-ask
- */
-void kht_adopt(struct kvm_vcpu *vcpu)
-{
-	struct adoption *a = this_cpu_ptr(&adoptions);
-	struct kvm_nested_guest *nested = vcpu->arch.nested;
-
-	/* Pairs with take()'s release. */
-	if (!READ_ONCE(open) || smp_load_acquire(&a->asked))
-		return;
-	if (!nested && !kvm_get_kvm_safe(vcpu->kvm))
-		return;
-	a->kvm = nested ? NULL : vcpu->kvm;
-	a->lpid = nested ? nested->shadow_lpid : vcpu->kvm->arch.lpid;
-	a->l1 = vcpu->kvm->arch.lpid;
-	a->number = nested ? nested->l1_lpid : 0;
-	/* Pairs with take()'s acquire. */
-	smp_store_release(&a->asked, true);
-	schedule_delayed_work(&adopt_work, until_next_round());
-}
-
-/* From here on the next entry of each of its vCPUs goes the long way (kht_direct_enter()). */
-void kht_forget_vcpus(const struct kht_ledger *l)
-{
-	unsigned int cpu;
-
-	if (!kht_seats)
-		return;
-	for_each_possible_cpu(cpu)
-		if (READ_ONCE(per_cpu_ptr(kht_seats, cpu)->ledger) == l)
-			WRITE_ONCE(per_cpu_ptr(kht_seats, cpu)->vcpu, KHT_NOBODY);
-}
-
-/* By interrupt, which an entry that has found a domain holds off until it is over. */
-static void forget_vcpu(void *unused)
-{
-	this_cpu_write(kht_seats->vcpu, KHT_NOBODY);
-}
-
-/*
- * Nobody has a seat on return, nor gets one: no domain is found any more. The seat of a CPU
- * that is offline would still be there when it comes back.
- * litmus: domain-free, kick-free
- */
-static void forget_all_vcpus(void)
-{
-	unsigned int cpu;
-
-	if (!kht_seats)
-		return;
-	cpus_read_lock();
-	on_each_cpu(forget_vcpu, NULL, 1);
-	for_each_possible_cpu(cpu)
-		if (!cpu_online(cpu))
-			WRITE_ONCE(per_cpu_ptr(kht_seats, cpu)->vcpu, KHT_NOBODY);
-	cpus_read_unlock();
-}
-
-/* By interrupt, on the CPU whose thread it is: kht_call_end(). */
-static void forget_call(void *unused)
-{
-	WRITE_ONCE(kht_threads[smp_processor_id()].call, NULL);
-}
-
-/*
- * The entry hook is in place. Who is in a guest since before has no mark: the interrupt ends that, once
- * for all guests there are, and from here on whoever is in a guest has one.
- * litmus: adopt-guest
- */
 void kht_domains_open(void)
 {
-	on_each_cpu(leave_guests, NULL, 1);
 	mutex_lock(&domain_mutex);
-	WRITE_ONCE(open, true);
+	open_doors(true);
+	mutex_unlock(&domain_mutex);
+}
+
+bool kht_domains_are_open(void)
+{
+	return READ_ONCE(doors_open);
+}
+
+static void each(void (*fn)(struct kht_domain *d))
+{
+	struct kht_domain *d;
+
+	lockdep_assert_held(&domain_mutex);
+	list_for_each_entry(d, &domains, node)
+		fn(d);
+}
+
+void kht_each_domain(void (*fn)(struct kht_domain *d))
+{
+	mutex_lock(&domain_mutex);
+	each(fn);
+	mutex_unlock(&domain_mutex);
+}
+
+void kht_last_domains(void (*fn)(struct kht_domain *d))
+{
+	mutex_lock(&domain_mutex);
+	each(fn);
+	open_doors(false);
 	mutex_unlock(&domain_mutex);
 }
 
@@ -494,8 +342,8 @@ static void dismiss(struct kht_domain *d)
 
 /*
  * No domain is found any more on return; kht_domains_free() ends them. The hooks
- * are still in place, kht_deferring is false and kht_domains_pay() is done.
- * litmus: detach-decide, domain-free, kick-free
+ * are still in place, KHT_DEFER is false and kht_domains_pay() is done.
+ * litmus: detach-decide, domain-free
  */
 void kht_domains_close(void)
 {
@@ -503,10 +351,6 @@ void kht_domains_close(void)
 	while (!list_empty(&domains))
 		dismiss(list_first_entry(&domains, struct kht_domain, node));
 	mutex_unlock(&domain_mutex);
-	forget_all_vcpus();
-	on_each_cpu(forget_call, NULL, 1);
-	synchronize_rcu();
-	flush_delayed_work(&adopt_work);
 }
 
 /* After kht_domains_close(), when no batch that began before it is open any more. */
@@ -556,140 +400,6 @@ void kht_visit_guests(void (*fn)(struct kvm *kvm, void *arg), void *arg)
 	}
 }
 
-/* On every CPU, by interrupt: so none of them is in guest. */
-static void pay_process(void *domain)
-{
-	struct kht_domain *d = domain;
-
-	if (kht_pay_process(d->ledger, smp_processor_id()))
-		kht_count(d->stats, KHT_STAT_PROCESS_FLUSHES, 1);
-}
-
-/*
- * Also those that this kernel was told not to use (nr_cpus=): stock flushes only where it finds
- * the bits of a whole core.
- */
-static void stock_owes(cpumask_t *need_tlb_flush)
-{
-	unsigned int cpu;
-
-	for_each_clear_bit(cpu, cpumask_bits(cpu_online_mask), BITS_PER_TYPE(cpumask_t))
-		set_bit(cpu, cpumask_bits(need_tlb_flush));
-}
-
-/*
- * The interrupts find no CPU that is offline. Stock's own bits make it flush when it comes back
- * after us: the process scope of a radix guest, and of a hash guest as many congruence classes
- * as tlb_sets says. On a radix host that is the number for radix guests: 128 of 256, on
- * POWER10 one. So it gets the number for hash guests. Should the guest become a radix guest
- * later, stock's flush of it has some instructions too many.
- *
- * The caller holds cpus_read_lock() around both, so that no CPU is on its way up or down. One that
- * was in between would be online, and so get no bit. Without a domain any more, its callback would
- * leave what it has of hash guests (kht_cpu_arrives()). One that comes later sees the bits.
- *
- * The partition scope was broadcast (kht_pay_all()): a tlbie reaches what a sleeping thread keeps.
- * Stock relies on that too for an offline CPU: cleanup_cpu_mmu_context() says that guests'
- * translations are not necessarily flushed when it goes, and start_secondary_resume() runs no
- * tlbiel when it comes back.
- * litmus: offline-bits
- */
-static void pay_offline(struct kvm *kvm)
-{
-	struct kvm_nested_guest *gp;
-	int number;
-
-	if (!kvm_is_radix(kvm))
-		WRITE_ONCE(kvm->arch.tlb_sets, KHT_HASH_SETS);
-	stock_owes(&kvm->arch.need_tlb_flush);
-	spin_lock(&kvm->mmu_lock);
-	idr_for_each_entry(&kvm->arch.kvm_nested_guest_idr, gp, number)
-		stock_owes(&gp->need_tlb_flush);
-	spin_unlock(&kvm->mmu_lock);
-}
-
-/* litmus: kick-free */
-static void pay(struct kht_domain *d)
-{
-	if (d->ledger->hash && !READ_ONCE(kht_hash_owing))
-		return;
-	if (kht_pay_all(d->ledger))
-		kht_count(d->stats, KHT_STAT_BROADCASTS, 1);
-	on_each_cpu(pay_process, d, 1);
-}
-
-/*
- * Invariant 8: nothing is owed, in either scope, when the hooks go. Nor does a guest come that owes: a domain
- * made after this would rest on a ledger that nobody pays (5).
- */
-void kht_domains_pay(void)
-{
-	struct kht_domain *d, *shadow;
-
-	cpus_read_lock();
-	mutex_lock(&domain_mutex);
-	list_for_each_entry(d, &domains, node) {
-		pay(d);
-		rcu_read_lock();
-		list_for_each_entry_rcu(shadow, &d->shadows, sibling)
-			pay(shadow);
-		rcu_read_unlock();
-		pay_offline(d->kvm);
-	}
-	WRITE_ONCE(open, false);
-	mutex_unlock(&domain_mutex);
-	cpus_read_unlock();
-}
-
-/*
- * All of it, whoever owes what: with H_LOCAL a core may owe a removal for which it is not behind. From here on H_LOCAL
- * is believed only when all moves have been seen since once more.
- */
-void kht_domains_pay_hash(void)
-{
-	struct kht_domain *d;
-
-	cpus_read_lock();
-	mutex_lock(&domain_mutex);
-	list_for_each_entry(d, &domains, node) {
-		if (!d->ledger->hash)
-			continue;
-		kht_start_over(d->ledger);
-		pay(d);
-		pay_offline(d->kvm);
-		WRITE_ONCE(d->trusts_local, false);
-		WRITE_ONCE(d->tracks_moves, false);
-	}
-	mutex_unlock(&domain_mutex);
-	cpus_read_unlock();
-}
-
-/* One that comes later, or becomes one, begins with a flush of everything on each CPU. */
-static bool hash_guests(void)
-{
-	struct kht_domain *d;
-	bool found = false;
-	u32 lpid;
-
-	rcu_read_lock();
-	for (lpid = 0; lpid < KHT_NR_LPIDS && !found; lpid++) {
-		d = kht_domain(lpid);
-		found = d && READ_ONCE(d->ledger->hash);
-	}
-	rcu_read_unlock();
-	return found;
-}
-
-/*
- * Invariant 5, by the hotplug thread of a CPU that has come online. It takes no task of a VMM yet:
- * the scheduler waits with those for CPUHP_AP_ACTIVE (is_cpu_allowed()). So nobody enters a guest
- * here before this is over.
- */
-void kht_cpu_arrives(void)
-{
-	kht_thread_arrives(hash_guests());
-}
-
 int kht_domains_init(unsigned int log_entries)
 {
 	int cpu;
@@ -707,7 +417,6 @@ int kht_domains_init(unsigned int log_entries)
 	}
 	for_each_possible_cpu(cpu)
 		kht_threads[cpu].replay = replay_buffers + (size_t)cpu * log_size;
-	next_round = jiffies;
 	return 0;
 }
 

@@ -3,13 +3,21 @@
  * Guest entry, and the other place that uses a guest's translations:
  * quadrant accesses of the host.
  */
+#include <linux/cpu.h>
 #include <linux/sched.h>
-#include "kht_direct.h"
-#include "core/env.h"
-#include "guest/guest.h"
-#include "power/flush.h"
+#include <linux/smp.h>
 #include "core/protocol.h"
+#include "guest/adopt.h"
+#include "guest/batch.h"
+#include "guest/domain.h"
+#include "guest/entry.h"
+#include "guest/vcpu.h"
+#include "module/features.h"
+#include "power/flush.h"
+#include "kht_direct.h"
 #include "kht_trace.h"
+
+struct kht_seat __percpu *kht_seats;
 
 static void count_settle(struct kht_domain *d, const struct kht_debt *debt)
 {
@@ -60,7 +68,7 @@ static noinline void enter_unknown(struct kvm_vcpu *vcpu, struct kht_thread *t, 
 	kht_store_release(&t->guest, key);
 	if (t->call)
 		kht_call_end(t);
-	if (!vcpu->arch.nested || READ_ONCE(kht_nesting))
+	if (!vcpu->arch.nested || kht_is_on(KHT_NESTED))
 		kht_adopt(vcpu);
 }
 
@@ -89,7 +97,7 @@ static noinline void enter_nested(struct kvm_vcpu *vcpu, struct kht_thread *t)
 		settle(d, t);
 	/*
 	 * The kernel has written this, but a vCPU that ran the same nested vCPU before may have moved since
-	 * (hide_nested_move()). The fence between is that of kht_mark().
+	 * (hide_nested_move()). The fence between is kht_mark()'s.
 	 */
 	if (unlikely(READ_ONCE(nested->prev_cpu[vcpu->arch.nested_vcpu_id]) != (short)cpu))
 		WRITE_ONCE(nested->prev_cpu[vcpu->arch.nested_vcpu_id], cpu);
@@ -124,7 +132,7 @@ void notrace kht_on_guest_enter(void *unused, struct kvm_vcpu *vcpu)
  * be taken away at its exit, to which vcpu_put has nothing to add. So not: a hash guest's
  * (kht_put_other()), a nested guest's, and one that pays for its moves (kht_vcpu_may_sync()).
  *
- * Who has the seat of a CPU has run last of all on it (kht_vcpu_ran()): a vCPU that comes
+ * The vCPU in the seat of a CPU has run last of all on it (kht_vcpu_ran()): a vCPU that comes
  * from another CPU, or is new, perhaps where another one was in memory, loses it in vcpu_load.
  */
 void kht_direct_enter(struct kvm_vcpu *vcpu)
@@ -164,7 +172,7 @@ void kht_direct_call(struct kvm_vcpu *vcpu)
 /*
  * Invariant 6: __kvmhv_copy_tofrom_guest_radix() loads and stores through the
  * guest's translations from the host. While it runs this thread counts as in
- * guest. Returns the key for kht_quadrant_end(), 0 when there is no domain.
+ * guest. Returns true when kht_quadrant_end() has to follow, false without a domain.
  *
  * Interrupts stay on in between; none of their handlers does a quadrant access,
  * and a guest entry cannot come in between.
@@ -192,4 +200,58 @@ bool kht_in_quadrant(void)
 void kht_quadrant_end(void)
 {
 	kht_leave(&kht_threads[smp_processor_id()].quadrant);
+}
+
+/* From here on the next entry of each of its vCPUs goes the long way (kht_direct_enter()). */
+void kht_forget_vcpus(const struct kht_ledger *l)
+{
+	unsigned int cpu;
+
+	if (!kht_seats)
+		return;
+	for_each_possible_cpu(cpu)
+		if (READ_ONCE(per_cpu_ptr(kht_seats, cpu)->ledger) == l)
+			WRITE_ONCE(per_cpu_ptr(kht_seats, cpu)->vcpu, KHT_NOBODY);
+}
+
+/* By interrupt, which an entry that has found a domain holds off until it is over. */
+static void empty_seat(void *unused)
+{
+	this_cpu_write(kht_seats->vcpu, KHT_NOBODY);
+}
+
+/*
+ * Nobody has a seat on return, nor gets one: no domain is found any more. The seat of a CPU
+ * that is offline would still be there when it comes back.
+ * litmus: kick-free
+ */
+static void empty_seats(void)
+{
+	unsigned int cpu;
+
+	if (!kht_seats)
+		return;
+	cpus_read_lock();
+	on_each_cpu(empty_seat, NULL, 1);
+	for_each_possible_cpu(cpu)
+		if (!cpu_online(cpu))
+			WRITE_ONCE(per_cpu_ptr(kht_seats, cpu)->vcpu, KHT_NOBODY);
+	cpus_read_unlock();
+}
+
+/* By interrupt, on the CPU whose thread it is: kht_call_end(). */
+static void forget_call(void *unused)
+{
+	WRITE_ONCE(kht_threads[smp_processor_id()].call, NULL);
+}
+
+/*
+ * The grace period: a hook that has fetched a domain before is done with it.
+ * litmus: domain-free, detach-decide, kick-free
+ */
+void kht_forget_entries(void)
+{
+	empty_seats();
+	on_each_cpu(forget_call, NULL, 1);
+	synchronize_rcu();
 }

@@ -12,10 +12,13 @@
  * hardware may set them.
  *
  * Preemption is off, as in every hook, but the kernel's functions hold those locks with
- * preemption on: whom we would wait for may need this CPU. So nothing is waited for. All
+ * preemption on: the holder of a lock may need this CPU to go on. So nothing is waited for. All
  * locks are tried before anything is changed; if one is taken, the kernel's function runs.
  */
-#include "guest/guest.h"
+#include "guest/batch.h"
+#include "guest/domain.h"
+#include "guest/hcall.h"
+#include "guest/hpt.h"
 #include "guest/hpte.h"
 #include "module/params.h"
 #include "power/flush.h"
@@ -159,7 +162,7 @@ static void note_mmio(const struct call *c, const struct entry *e)
 }
 
 /*
- * Takes the translation away from whoever has to lose it now. On return R and C of the
+ * Takes the translation away from all that have to lose it now. On return R and C of the
  * HPTE are final. @mark: bits of the first doubleword while it is invalid.
  */
 static void invalidate(const struct call *c, const struct entry *e, u64 rb, unsigned long mark)

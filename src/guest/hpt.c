@@ -6,63 +6,20 @@
  * The kernel's functions invalidate a locked HPTE and then read its R and C, which
  * hardware may set until the flush is complete. So nothing is absorbed here, as the pages
  * of a radix guest are: an HPTE is done when the function returns. With nobody in guest
- * that needs no flush now, since updates by those who were are complete
+ * that needs no flush now, since updates by the threads that were are complete
  * (kht_on_vcpu_put()). Beside a running guest many of them are done together in
  * src/guest/sweep.c, and what is left costs a broadcast each, as in stock.
  */
-#include <linux/cpumask.h>
-#include <linux/mutex.h>
 #include <linux/smp.h>
-#include "core/env.h"
-#include "guest/guest.h"
+#include "guest/batch.h"
+#include "guest/domain.h"
+#include "guest/entry.h"
+#include "guest/hpt.h"
 #include "guest/hpte.h"
 #include "module/params.h"
 #include "power/flush.h"
 #include "core/protocol.h"
 #include "kht_trace.h"
-
-static DEFINE_PER_CPU(cpumask_t, kick_mask);
-
-/* litmus: kick-free */
-void kht_hash_kick(const struct kht_ledger *l, u64 upto)
-{
-	struct cpumask *kick;
-	unsigned int cpu;
-
-	lockdep_assert_irqs_enabled();
-	preempt_disable();
-	kick = this_cpu_ptr(&kick_mask);
-	cpumask_clear(kick);
-	for_each_online_cpu(cpu)
-		if (kht_thread_behind(l, &kht_threads[cpu], cpu, upto))
-			cpumask_set_cpu(cpu, kick);
-	smp_call_function_many(kick, kht_leave_guest, NULL, 1);
-	preempt_enable();
-}
-
-static void flush_here(void *lpid)
-{
-	kht_hash_local_flush((unsigned long)lpid);
-}
-
-/*
- * The lock may be held for as long as the guest's VMM likes, which must not keep us from
- * detaching: then each CPU does it by interrupt, and one that is offline by stock's own bits
- * (pay_offline()).
- *
- * litmus: kick-free
- */
-void kht_hash_broadcast(u32 lpid)
-{
-	struct kvm *kvm = kht_domain(lpid)->kvm;
-
-	if (!mutex_trylock(&kvm->arch.mmu_setup_lock)) {
-		on_each_cpu(flush_here, (void *)(unsigned long)lpid, 1);
-		return;
-	}
-	kht_hash_broadcast_lpid(kvm);
-	mutex_unlock(&kvm->arch.mmu_setup_lock);
-}
 
 bool kht_hash_reach(struct kht_domain *d, enum kht_reach reach, u64 rb)
 {
@@ -127,26 +84,13 @@ bool kht_on_clear_ref_hpte(struct kvm *kvm, __be64 *hpte, unsigned long index)
 }
 
 /*
- * Nobody is in the guest, so an entry reads the kind as plain memory.
- * litmus: kind-entry
- */
-void kht_note_kind(struct kht_domain *d)
-{
-	bool hash = !kvm_is_radix(d->kvm);
-
-	WRITE_ONCE(d->vcpu, hash ? kht_no_vcpus : d->vcpus);
-	WRITE_ONCE(d->ledger->hash, hash);
-	kht_forget_vcpus(d->ledger);
-}
-
-/*
  * The kernel comes here before a guest first runs, whenever its hash table is another one, and
  * whenever a guest has become a hash guest or is none any more: what is in the log
  * means nothing then. Nobody is in guest; only for another process table of a guest
- * that stays what it is (KVM_PPC_CONFIGURE_V3_MMU) somebody may be, and flushes once for nothing.
+ * that keeps its MMU mode (KVM_PPC_CONFIGURE_V3_MMU) a vCPU may be, and flushes once for nothing.
  *
- * The kind first: who finds the new generation and broadcasts it, as a notifier may meanwhile
- * (kht_cover()), does so for the new kind, and the credit is true (invariant 5).
+ * The mode first: a notifier that finds the new generation meanwhile and broadcasts it (kht_cover())
+ * does so in the new mode, and the credit is true (invariant 5).
  * litmus: kind-cover
  */
 void kht_on_set_partition(u32 lpid)
@@ -157,14 +101,15 @@ void kht_on_set_partition(u32 lpid)
 		return;
 	if (kvm_is_radix(d->kvm) && !d->ledger->hash)
 		return;
-	kht_note_kind(d);
+	kht_note_mmu_mode(d);
+	kht_forget_vcpus(d->ledger);
 	kht_start_over(d->ledger);
 }
 
 /*
  * H_LOCAL means something only if every core that a vCPU has left since owes, so from
  * here on moves leave debts. Where the vCPUs have been before nobody knows: all cores owe
- * everything, who is in guest leaves it, and each vCPU's next move counts as one
+ * everything, a vCPU in guest leaves it, and each vCPU's next move counts as one
  * from everywhere (kht_on_vcpu_move()).
  *
  * A thread that enters the guest sees either the raised generation, and with it

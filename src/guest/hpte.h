@@ -3,8 +3,8 @@
  * HPTEs as KVM-HV keeps them: big endian; since POWER9 in the format of ISA 3.0, while
  * guests and all of KVM's arithmetic use the older one.
  */
-#ifndef KHT_HPTE_H
-#define KHT_HPTE_H
+#ifndef KHT_GUEST_HPTE_H
+#define KHT_GUEST_HPTE_H
 
 #include <linux/kvm_host.h>
 #include <asm/kvm_ppc.h>

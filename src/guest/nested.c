@@ -29,7 +29,7 @@
  * and the L2's stores escape again, in every stock kernel so far, and go on to:
  * no later harvest looks at the shadow while the host's entry stays clean. So in the section
  * that inserts the shadow the host's entry gets back what the shadow has
- * (kht_on_insert_rmap()): who takes R or C away afterwards finds the shadow on the list. The page may count as
+ * (kht_on_insert_rmap()): a caller that takes R or C away afterwards finds the shadow on the list. The page may count as
  * changed or used once more than it is.
  *
  * The kernel would have another means: mmu_invalidate_seq, which the fault compares before it
@@ -59,7 +59,10 @@
 #include <linux/pgtable.h>
 #include <asm/pte-walk.h>
 #include "core/env.h"
-#include "guest/guest.h"
+#include "guest/batch.h"
+#include "guest/domain.h"
+#include "guest/nested.h"
+#include "guest/radix.h"
 #include "module/params.h"
 #include "power/flush.h"
 

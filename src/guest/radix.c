@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Host invalidations of a radix guest: absorb, defer, or leave to the kernel. */
 #include <linux/log2.h>
-#include "guest/guest.h"
+#include "guest/batch.h"
+#include "guest/domain.h"
+#include "guest/radix.h"
+#include "module/features.h"
 #include "module/params.h"
 #include "power/flush.h"
 #include "core/protocol.h"
@@ -14,7 +17,7 @@
  */
 static bool ours(const struct kht_domain *d)
 {
-	return READ_ONCE(kht_deferring) && READ_ONCE(d->live) &&
+	return kht_is_on(KHT_DEFER) && READ_ONCE(d->live) &&
 	       kvm_is_radix(d->kvm) && READ_ONCE(d->kvm->arch.mmu_ready);
 }
 
@@ -77,7 +80,7 @@ bool kht_on_flush_page(u32 lpid, u64 gpa, u64 size)
 		return false;
 	if (kht_defer_page(d->ledger, kht_threads, page))
 		return deferred(d, true, page);
-	/* Somebody has entered after it was recorded: whoever looks next would flush it again. */
+	/* Somebody has entered after it was recorded: the next look would flush it again. */
 	if (kht_uncovered(d->ledger)) {
 		kht_batch_cover(d);
 		return true;
@@ -127,7 +130,7 @@ bool kht_on_flush_full(u32 lpid)
  * flushes after it has given up the lock. In between the entries are gone and
  * the translations are not: a harvest or an unmap finds nothing to clear or flush,
  * and its caller goes on, with a page that the L2 still stores to. So the flush
- * that is to come is recorded before, and who ends an operation on the family
+ * that is to come is recorded before, and the end of any operation on the family
  * meanwhile executes it (invariant 7).
  */
 void kht_on_free_tables(u32 lpid)

@@ -8,7 +8,8 @@
  * PAPR allows such a range. So it becomes the range of everything, which the
  * kernel invalidates with one flush, and the guest has its answer.
  */
-#include "guest/guest.h"
+#include "guest/domain.h"
+#include "guest/range.h"
 #include "core/range.h"
 
 void kht_on_range(u32 lpid, unsigned long sizes, unsigned long *start, unsigned long *end)

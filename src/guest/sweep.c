@@ -8,10 +8,10 @@
  * finds little left to do; what the sweep leaves out (an HPTE that somebody else has
  * locked, no memory, a table that is being replaced) it does as ever.
  *
- * Locks: mmu_setup_lock keeps the kind of the guest, its table and that as a whole as they are
+ * Locks: mmu_setup_lock keeps the MMU mode, the table and the table's size as they are
  * (kvmppc_alloc_reset_hpt(), resize_hpt_pivot()); the kernel's own harvest does without.
- * Whoever has it may be waiting for mmu_lock, or for the guest's VMM, so we do not wait
- * for him: no sweep then. mmu_lock is held as in a notifier. A chain of the reverse map
+ * Its holder may be waiting for mmu_lock, or for the guest's VMM, so it is not waited
+ * for: no sweep then. mmu_lock is held as in a notifier. A chain of the reverse map
  * is locked to walk it; HPTEs found there are tried, never waited for, since their
  * holders may want the chain. The other way round is free: finishing takes chains with
  * HPTEs locked, and nobody who holds a chain waits for an HPTE.
@@ -19,7 +19,10 @@
 #include <linux/slab.h>
 #include "core/env.h"
 #include "module/faults.h"
-#include "guest/guest.h"
+#include "guest/batch.h"
+#include "guest/domain.h"
+#include "guest/hpt.h"
+#include "guest/sweep.h"
 #include "guest/hpte.h"
 #include "module/params.h"
 #include "power/flush.h"
@@ -106,7 +109,7 @@ static void hold_chain(struct sweep *s, unsigned long gfn)
 }
 
 /*
- * Nobody is in guest: what is held becomes a debt. Invariant 8: kht_deferring may be false by
+ * Nobody is in guest: what is held becomes a debt. Invariant 8: KHT_DEFER may be false by
  * now, but a sweep is inside its operation, which detaching waits for before it pays.
  */
 static bool defer(const struct sweep *s)

@@ -10,7 +10,11 @@
 #include <linux/smp.h>
 #include "kht_direct.h"
 #include "module/faults.h"
-#include "guest/guest.h"
+#include "guest/batch.h"
+#include "guest/domain.h"
+#include "guest/entry.h"
+#include "guest/vcpu.h"
+#include "module/features.h"
 #include "module/params.h"
 #include "power/flush.h"
 #include "core/protocol.h"
@@ -89,7 +93,7 @@ static void count_move(struct kht_domain *d, const struct kht_move *m, u32 kicke
 }
 
 /*
- * Where the nested vCPU has been is that of the last to run it, which may be another vCPU by now. One that is
+ * prev_cpu of the nested vCPU belongs to the last vCPU that has run it, which may be another one by now. One that is
  * entering just now has either seen what is written here and put it right (enter_nested()), or is
  * seen here, and this is taken back.
  * litmus: nested-move
@@ -187,7 +191,7 @@ void kht_on_vcpu_move(struct kvm_vcpu *vcpu, int cpu)
 	if (!kvm_is_radix(kvm))
 		return move_hash(d, vcpu, cpu);
 	v = kht_vcpu_state(d, vcpu);
-	if (!v || !READ_ONCE(kht_moving) || !READ_ONCE(kht_param_lazy_move) || irqs_disabled())
+	if (!v || !kht_is_on(KHT_LAZY_MOVE) || !READ_ONCE(kht_param_lazy_move) || irqs_disabled())
 		return;
 	m = kht_vcpu_load(v, prev, cpu, prev >= 0 && kht_core_of(prev).first == kht_core_of(cpu).first);
 	if (!m.moved)
@@ -219,7 +223,7 @@ void kht_put_order(struct kvm_vcpu *vcpu, struct kht_vcpu *v, bool scheduled_out
 
 /*
  * The same for a vCPU without a state: of a guest without a domain, or of a hash guest,
- * whose R and C bits are read by whoever then sees nobody in guest (invariant 2). This
+ * whose R and C bits are read by a thread that then sees nobody in guest (invariant 2). This
  * thread's updates of them come before its mark goes; the partner is the load fence in
  * kht_others_behind().
  */

@@ -5,7 +5,8 @@
 #include <linux/rwsem.h>
 #include <linux/seq_file.h>
 #include "attach/attach.h"
-#include "guest/guest.h"
+#include "guest/audit.h"
+#include "guest/domain.h"
 #include "module/main.h"
 #include "module/params.h"
 #include "module/stats.h"
@@ -31,7 +32,7 @@ int kht_apply_enabled(void)
 	return rc;
 }
 
-/* It answers whatever happens: who attaches or detaches is not waited for. */
+/* It answers whatever happens: an attachment or a detachment is not waited for. */
 static void show_attachment(struct seq_file *m)
 {
 	if (!down_read_trylock(&attach_sem)) {
@@ -45,9 +46,6 @@ static void show_attachment(struct seq_file *m)
 static int status_show(struct seq_file *m, void *unused)
 {
 	show_attachment(m);
-	seq_printf(m, "defer: %d\nlazy_move: %d\nhpt_defer: %d\nhpt_local: %d\n",
-		   kht_param_defer, kht_param_lazy_move, kht_param_hpt_defer, kht_param_hpt_local);
-	seq_printf(m, "rc_sync: %d\nrc_audit: %d\n", kht_param_rc_sync, kht_param_rc_audit);
 	seq_printf(m, "batch_ceiling: %u\nlog_entries: %u\n", kht_param_batch_ceiling,
 		   kht_param_log_entries);
 	if (KHT_MUTANT != KHT_MUT_NONE)

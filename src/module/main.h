@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#ifndef KHT_MODULE_H
-#define KHT_MODULE_H
+#ifndef KHT_MAIN_H
+#define KHT_MAIN_H
 
 /*
  * Makes the state follow the parameter enabled. Attaching may fail for a reason

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* What src/power offers beside the executors of src/core/env.h. */
-#ifndef KHT_POWER_H
-#define KHT_POWER_H
+#ifndef KHT_FLUSH_H
+#define KHT_FLUSH_H
 
 #include <linux/types.h>
 

@@ -15,9 +15,9 @@ bool hooks, domains_open;
 
 /* src/guest/domain.c's, src/module's */
 struct kht_thread *kht_threads;
-struct kht_seat *kht_seats;
 struct kht_vcpu *const kht_no_vcpus[KVM_MAX_VCPUS];
-bool kht_deferring, kht_moving, kht_nesting, kht_hash_owing, kht_hash_deferring;
+bool kht_hash_owing, kht_hash_deferring;
+struct kht_feature kht_features[KHT_NR_FEATURES];
 struct kht_domain *kht_domain_table[KHT_NR_LPIDS];
 bool kht_param_defer, kht_param_lazy_move, kht_param_hpt_defer, kht_param_hpt_local;
 unsigned int kht_param_batch_ceiling;
@@ -83,10 +83,11 @@ void domains_reset(void)
 	kht_seats = shape.direct ? seats : NULL;
 	for (i = 0; i < MAX_CPUS; i++) {
 		threads[i].replay = replay_buffers[i];
-		((struct kht_seat *)per_cpu_ptr(seats, i))->vcpu = KHT_NOBODY;
+		per_cpu_ptr(seats, i)->vcpu = KHT_NOBODY;
 	}
 	hooks = hotplug_state = domains_open = false;
-	kht_deferring = kht_moving = kht_hash_owing = kht_hash_deferring = false;
+	memset(kht_features, 0, sizeof(kht_features));
+	kht_hash_owing = kht_hash_deferring = false;
 	kht_param_defer = kht_param_lazy_move = kht_param_hpt_local = kht_param_hpt_defer = true;
 	kht_param_batch_ceiling = shape.ceiling;
 }
@@ -130,7 +131,7 @@ static struct kht_domain *publish(struct guest *g, bool live)
 	d = alloc_domain(g);
 	d->live = live;
 	if (!mutant(SIM_MUT_LATE_KIND))
-		kht_note_kind(d);
+		kht_note_mmu_mode(d);
 	kht_domain_table[g->lpid] = d;
 	mutex_unlock(&g->kvm.arch.mmu_setup_lock);
 	return d;
@@ -157,22 +158,19 @@ void do_nothing(void *unused)
 	(void)unused;
 }
 
-/* kht_adopt() */
+/* domain.c */
+void kht_note_mmu_mode(struct kht_domain *d)
+{
+	bool hash = !kvm_is_radix(d->kvm);
+
+	WRITE_ONCE(d->vcpu, hash ? kht_no_vcpus : d->vcpus);
+	WRITE_ONCE(d->ledger->hash, hash);
+}
+
+/* adopt.c */
 void kht_adopt(struct kvm_vcpu *vcpu)
 {
 	guest_of(vcpu->kvm)->adopt = true;
-}
-
-void kht_forget_vcpus(const struct kht_ledger *l)
-{
-	unsigned int cpu;
-
-	for (cpu = 0; kht_seats && cpu < nr_cpus; cpu++) {
-		struct kht_seat *seat = per_cpu_ptr(kht_seats, cpu);
-
-		if (READ_ONCE(seat->ledger) == l)
-			WRITE_ONCE(seat->vcpu, KHT_NOBODY);
-	}
 }
 
 /* Who runs @g without a domain has a mark. */
@@ -222,8 +220,8 @@ void attach(void)
 		on_all_cpus(do_nothing, NULL);
 	domains_open = true;
 	yield();
-	WRITE_ONCE(kht_moving, true);
-	WRITE_ONCE(kht_deferring, true);
+	kht_turn(KHT_LAZY_MOVE, true);
+	kht_turn(KHT_DEFER, true);
 	apply_hpt();
 }
 
@@ -263,13 +261,13 @@ static void pay_offline(struct guest *g)
 }
 
 /* cpus_read_lock(): no CPU is on its way up or down. */
-static void hold_cpus(void)
+void hold_cpus(void)
 {
 	if (!mutant(SIM_MUT_CPUS_NOT_HELD))
 		mutex_lock(&hotplug_lock);
 }
 
-static void let_cpus_go(void)
+void let_cpus_go(void)
 {
 	if (!mutant(SIM_MUT_CPUS_NOT_HELD))
 		mutex_unlock(&hotplug_lock);
@@ -316,30 +314,12 @@ static void stop_hash_debts(void)
 
 void apply_hpt(void)
 {
-	bool want = kht_deferring && (kht_param_hpt_defer || kht_param_hpt_local);
+	bool want = kht_features[KHT_DEFER].on && (kht_param_hpt_defer || kht_param_hpt_local);
 
 	if (want && !kht_hash_owing)
 		start_hash_debts();
 	if (!want && kht_hash_owing)
 		stop_hash_debts();
-}
-
-static void forget_vcpu(void *unused)
-{
-	(void)unused;
-	this_cpu_write(kht_seats->vcpu, KHT_NOBODY);
-}
-
-static void forget_all_vcpus(void)
-{
-	unsigned int cpu;
-
-	hold_cpus();
-	on_all_cpus(forget_vcpu, NULL);
-	for (cpu = 0; cpu < nr_cpus; cpu++)
-		if (cpus[cpu].offline)
-			WRITE_ONCE(((struct kht_seat *)per_cpu_ptr(kht_seats, cpu))->vcpu, KHT_NOBODY);
-	let_cpus_go();
 }
 
 void detach(void)
@@ -348,8 +328,8 @@ void detach(void)
 
 	if (mutant(SIM_MUT_UNPLUGGED_FIRST))
 		set_hotplug_state(false);
-	WRITE_ONCE(kht_moving, false);
-	WRITE_ONCE(kht_deferring, false);
+	kht_turn(KHT_LAZY_MOVE, false);
+	kht_turn(KHT_DEFER, false);
 	apply_hpt();
 	wait_for_ops();
 	hold_cpus();
@@ -367,9 +347,7 @@ void detach(void)
 		kht_domain_table[i] = NULL;
 	}
 	mutex_unlock(&domain_mutex);
-	if (kht_seats)
-		forget_all_vcpus();
-	synchronize_rcu();
+	kht_forget_entries();
 	hooks = false;
 	synchronize_rcu();
 	set_hotplug_state(false);
@@ -432,7 +410,7 @@ void on_guest_enter(struct vcpu *v)
 	if (!hooks)
 		return;
 	if (d && mutant(SIM_MUT_LATE_KIND))
-		kht_note_kind(d);
+		kht_note_mmu_mode(d);
 	if (kht_seats)
 		enter_direct(v);
 	else
@@ -487,7 +465,7 @@ bool on_flush(struct guest *g, int page)
 
 struct kht_domain *batch_begin(struct guest *g)
 {
-	if (!hooks || (mutant(SIM_MUT_DETACH_IGNORES_BATCH) && !kht_deferring))
+	if (!hooks || (mutant(SIM_MUT_DETACH_IGNORES_BATCH) && !kht_features[KHT_DEFER].on))
 		return NULL;
 	return kht_batch_begin(&g->kvm, true);
 }

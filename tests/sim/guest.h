@@ -1,14 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * What surrounds src/guest and src/core: the stock kernel as far as it matters, and in the simulator's own words
- * what is not compiled here: src/attach, src/guest/domain.c, hcall.c and sweep.c. Negative controls that these
+ * what is not compiled here: src/attach, src/guest/domain.c, adopt.c, pay.c, hcall.c and sweep.c. Negative controls that these
  * have are applied here.
  */
 #ifndef GUEST_H
 #define GUEST_H
 
-#include "guest/guest.h"
+#include "core/reach.h"
+#include "guest/adopt.h"
+#include "guest/batch.h"
+#include "guest/domain.h"
+#include "guest/entry.h"
+#include "guest/hpt.h"
+#include "guest/radix.h"
+#include "guest/vcpu.h"
 #include "kht_direct.h"
+#include "module/features.h"
 #include "module/params.h"
 #include "machine.h"
 

@@ -465,16 +465,6 @@ void mutex_unlock(struct lock *l)
 	released(l);
 }
 
-void kht_lock(struct kht_ledger *l)
-{
-	lock(l->lock);
-}
-
-void kht_unlock(struct kht_ledger *l)
-{
-	unlock(l->lock);
-}
-
 /* Interrupts the CPUs in @mask but this one, and waits until all have run @fn. */
 void smp_call(u32 mask, void (*fn)(void *), void *arg)
 {

@@ -134,6 +134,10 @@ struct task *task_new(void (*run)(void *), void *arg);
 void machine_start(u64 seed);
 void machine_run(u64 max_steps);
 
+/* guest.c: cpus_read_lock() */
+void hold_cpus(void);
+void let_cpus_go(void);
+
 /* tlb.c */
 struct pte { u64 stamp; bool valid; };
 void set_pte(u64 *entry, u64 word);

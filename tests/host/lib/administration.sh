@@ -25,9 +25,9 @@ status_is_readable() {
 }
 
 status_and_counters() {
-	kht_check status-says-what-is-on status_is_readable attached invalidations moves auditor
-	! grep "^hash guests: on" "$STATUS" || kht_fail hash-guests-wait-for-hpt-defer "status says they are on"
-	! grep "^hash hcalls: on" "$STATUS" || kht_fail hash-hcalls-wait-for-hpt-local "status says they are hooked"
+	kht_check status-says-what-is-on status_is_readable attached defer lazy_move
+	! grep "^hpt_defer: on" "$STATUS" || kht_fail hash-guests-wait-for-hpt-defer "status says they are on"
+	! grep "^hpt_local: on" "$STATUS" || kht_fail hash-hcalls-wait-for-hpt-local "status says they are hooked"
 	! grep "^nested: on" "$STATUS" || kht_fail nested-hooks-wait-for-their-first-guest "status says they are on"
 	kht_check "status-says-the-flavour-is-$(flavour)" grep -x "flavour: $(flavour)" "$STATUS"
 	sed 's/^/KHT-LOG status: /' "$STATUS"

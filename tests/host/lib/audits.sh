@@ -53,7 +53,7 @@ on_demand() {
 
 off_with_the_module() {
 	module_set enabled 0
-	grep -q '^auditor: off' $STATUS || { echo "status does not say that the auditor is off" && return 1; }
+	grep -q '^rc_audit: off' $STATUS || { echo "status does not say that the auditor is off" && return 1; }
 	! cat $AUDIT || { echo "an auditor that is off has a report" && return 1; }
 	module_set enabled 1
 }

@@ -123,8 +123,9 @@ attaching() {
 	choose radix__flush_tlb_lpid_page radix__flush_pwc_lpid radix__flush_all_lpid __kvmhv_copy_tofrom_guest_radix
 	for name in $CHOSEN; do
 		load_without $name
-		off $name invalidations "hash guests"
-		says moves on || kht_fail "without-$name-moves-are-ours" "$(grep ^moves: "$STATUS")"
+		off $name defer
+		off "defer is off" hpt_defer nested
+		says lazy_move on || kht_fail "without-$name-moves-are-ours" "$(grep ^lazy_move: "$STATUS")"
 		run none dirty-log --variant idle --pages 128 --rounds 1
 		expect "without-$name-invalidations-are-stock" broadcasts -eq $((128 * PER_PAGE))
 	done
@@ -133,7 +134,7 @@ attaching() {
 	choose kvmppc_invalidate_hpte kvmppc_clear_ref_hpte mmu_partition_table_set_entry kvmppc_setup_partition_table ultravisor
 	for name in $CHOSEN; do
 		load_without $name hpt_local=1
-		off $name "hash guests"
+		off $name hpt_defer
 		run module dirty-log --variant idle --pages 128 --rounds 1
 		expect "without-$name-radix-guests-are-ours" broadcasts -eq 0
 		run none churn --vcpus 2 --seconds 1 --pages 32 --mmu hash
@@ -148,20 +149,20 @@ attaching() {
 	for name in $CHOSEN; do
 		load_without $name
 		run module nested --variant shared --pages 4 --rounds 10
-		off $name "nested calls"
+		off $name nested_calls
 		says nested on || kht_fail "without-$name-nested-is-ours" "$(grep ^nested: "$STATUS")"
 	done
 	choose kvmppc_h_remove kvmppc_h_bulk_remove kvmppc_h_protect
 	for name in $CHOSEN; do
 		load_without $name "hpt_defer=1 hpt_local=1"
-		off $name "hash hcalls"
-		says "hash guests" on || kht_fail "without-$name-hash-guests-are-ours" "$(grep '^hash guests:' "$STATUS")"
+		off $name hpt_local
+		says hpt_defer on || kht_fail "without-$name-hash-guests-are-ours" "$(grep '^hpt_defer:' "$STATUS")"
 	done
 	run module churn --vcpus 2 --seconds 1 --pages 32 --mmu hash
 	choose access_remote_vm kvmhv_put_nested
 	for name in $CHOSEN; do
 		load_without $name
-		off $name auditor
+		off $name rc_audit
 	done
 	choose kvm_guest_enter kvmppc_hv_ops cpuhp
 	for name in $CHOSEN; do
@@ -204,16 +205,16 @@ held() {
 		return
 	fi
 	choose radix__flush_tlb_lpid_page radix__flush_pwc_lpid radix__flush_all_lpid __kvmhv_copy_tofrom_guest_radix
-	hold_each invalidations "" dirty-log --pages 128 --rounds 1
+	hold_each defer "" dirty-log --pages 128 --rounds 1
 	expect a-held-function-stays-stock broadcasts -eq $((128 * PER_PAGE))
 	choose kvmppc_invalidate_hpte kvmppc_clear_ref_hpte mmu_partition_table_set_entry
-	hold_each "hash guests" hpt_defer=1 churn --vcpus 1 --seconds 1 --pages 16 --mmu hash
+	hold_each hpt_defer hpt_defer=1 churn --vcpus 1 --seconds 1 --pages 16 --mmu hash
 	choose kvmhv_update_nest_rmap_rc_list kvmppc_free_pgtable_radix kvmppc_free_lpid
 	hold_each nested "" nested --variant shared --pages 4 --rounds 10
 	choose kvmhv_do_nested_tlbie do_h_rpt_invalidate_pat kvmppc_mmu_walk_radix_tree
-	hold_each "nested calls" "" nested --variant shared --pages 4 --rounds 10
+	hold_each nested_calls "" nested --variant shared --pages 4 --rounds 10
 	choose kvmppc_h_remove kvmppc_h_bulk_remove kvmppc_h_protect
-	hold_each "hash hcalls" hpt_local=1 hpt-local --rounds 3
+	hold_each hpt_local hpt_local=1 hpt-local --rounds 3
 	module_load || kht_fail loads-when-nobody-holds "insmod refused it"
 	figures_are_ours when-nobody-holds
 }

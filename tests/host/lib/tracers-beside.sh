@@ -27,9 +27,9 @@ is_on() {
 feature_of() {
 	case $1 in
 	kvmhv_* | kvmppc_free_*) echo nested ;;
-	kvmppc_h_*) echo "hash hcalls" ;;
-	kvmppc_* | mmu_*) echo "hash guests" ;;
-	*) echo invalidations ;;
+	kvmppc_h_*) echo hpt_local ;;
+	kvmppc_* | mmu_*) echo hpt_defer ;;
+	*) echo defer ;;
 	esac
 }
 
@@ -63,7 +63,7 @@ ftrace_enabled() {
 	module_unload
 	kht_check ftrace-can-be-disabled-without-the-module eval 'echo 0 >/proc/sys/kernel/ftrace_enabled'
 	module_load
-	kht_check ftrace-disabled-is-the-reason said invalidations ftrace_enabled not-livepatch
+	kht_check ftrace-disabled-is-the-reason said defer ftrace_enabled not-livepatch
 	figures_are_stock while-ftrace-is-disabled
 	echo 1 >/proc/sys/kernel/ftrace_enabled
 	module_set enabled 0
@@ -143,7 +143,7 @@ without_ftrace() {
 	figures_are_stock "$1-and-rmmod"
 	module_loaded || load_all
 	module_set enabled 1
-	kht_check "$1-is-the-reason" said invalidations ftrace not-livepatch
+	kht_check "$1-is-the-reason" said defer ftrace not-livepatch
 	for each in $STOCK_KINDS; do busy $each; done
 	figures_are_stock "$1-and-enabled-1"
 }
@@ -171,7 +171,7 @@ ftrace_bug_before_load() {
 	insmod /kht/ftrace-bug.ko
 	expect_ftrace_bug ftrace-bug-before-load
 	load_all
-	kht_check ftrace-bug-before-load-is-the-reason said invalidations ftrace not-livepatch
+	kht_check ftrace-bug-before-load-is-the-reason said defer ftrace not-livepatch
 	for each in $STOCK_KINDS; do busy $each; done
 	module_unload
 	figures_are_stock after-ftrace-bug-before-load
@@ -204,7 +204,7 @@ livepatch_of_ours() {
 	kht_check "livepatch-of-$1-is-applied" patch "$1"
 	load_all
 	kht_check "livepatch-of-$1-is-the-reason" said "$(feature_of "$1")" "$1"
-	kht_check "livepatch-of-$1-leaves-moves-alone" is_on attached moves
+	kht_check "livepatch-of-$1-leaves-moves-alone" is_on attached lazy_move
 	before=$(patched_calls)
 	for each in $STOCK_KINDS; do busy $each; done
 	kht_check "livepatch-of-$1-is-called" test "$(patched_calls)" -gt "$before"
@@ -220,7 +220,7 @@ livepatch_of_ours() {
 	kht_check "livepatch-of-$1-goes-again" unpatch
 	yield_function $1 0
 	yield_function $1 1
-	kht_check "livepatch-of-$1-gone-is-all-on" is_on attached invalidations "hash guests" "hash hcalls" moves
+	kht_check "livepatch-of-$1-gone-is-all-on" is_on attached defer hpt_defer hpt_local lazy_move
 	figures_are_ours "after-a-livepatch-of-$1"
 	module_unload
 }

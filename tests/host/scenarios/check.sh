@@ -27,7 +27,7 @@ module_figures
 nested_module
 sanitized || nested_others module
 kht_check status-says-nested-is-on status_is_readable nested
-kht_check status-says-nested-calls-are-on status_is_readable "nested calls"
+kht_check status-says-nested-calls-are-on status_is_readable nested nested_calls rc_sync
 audits
 sanitized || hash_module
 tunables

@@ -52,9 +52,25 @@ static inline void atomic64_add(u64 n, atomic64_t *v)
 
 typedef struct lock spinlock_t, raw_spinlock_t;
 
+static inline unsigned long lock_irqsave(raw_spinlock_t *l)
+{
+	irq_off();
+	lock(l);
+	return 0;
+}
+
+static inline void unlock_irqrestore(raw_spinlock_t *l)
+{
+	unlock(l);
+	irq_on();
+}
+
 #define spin_lock(l)		lock(l)
 #define spin_unlock(l)		unlock(l)
 #define spin_trylock(l)		trylock(l)
+#define raw_spin_lock_irqsave(l, flags)		((flags) = lock_irqsave(l))
+#define raw_spin_unlock_irqrestore(l, flags)	((void)(flags), unlock_irqrestore(l))
+#define __releases(x)
 #define rcu_read_lock()		preempt_disable()
 #define rcu_read_unlock()	preempt_enable()
 #define task_struct		task
@@ -70,8 +86,8 @@ typedef struct lock spinlock_t, raw_spinlock_t;
 #define STRIDE			256u
 #define DEFINE_PER_CPU(type, name) \
 	_Alignas(STRIDE) type name[(STRIDE * MAX_CPUS + sizeof(type) - 1) / sizeof(type)]
-#define per_cpu_ptr(p, cpu)	((void *)((char *)(p) + (cpu) * STRIDE))
-#define this_cpu_ptr(p)		per_cpu_ptr((p), smp_processor_id())
+#define per_cpu_ptr(p, cpu)	((__typeof__((p) + 0))((char *)(p) + (cpu) * STRIDE))
+#define this_cpu_ptr(p)		((void *)per_cpu_ptr((p), smp_processor_id()))
 #define this_cpu_read(x)	(*(__typeof__(&(x)))this_cpu_ptr(&(x)))
 #define this_cpu_write(x, v)	((void)(this_cpu_read(x) = (v)))
 
@@ -90,6 +106,11 @@ static inline void cpumask_set_cpu(unsigned int cpu, cpumask_t *mask)
 #define for_each_online_cpu(cpu) \
 	for ((cpu) = 0; (cpu) < nr_cpus; (cpu)++) \
 		if (!cpus[cpu].offline)
+
+#define for_each_possible_cpu(cpu)	for ((cpu) = 0; (cpu) < nr_cpus; (cpu)++)
+#define cpu_online(cpu)			(!cpus[cpu].offline)
+#define cpus_read_lock()		hold_cpus()
+#define cpus_read_unlock()		let_cpus_go()
 
 /* All of them with wait. */
 #define smp_call_function_many(mask, fn, arg, wait)	smp_call((mask)->bits, (fn), (arg))
