@@ -173,6 +173,14 @@ void kht_adopt(struct kvm_vcpu *vcpu)
 	guest_of(vcpu->kvm)->adopt = true;
 }
 
+/* adopt.c: what was done in guests without a mark is complete too. */
+static void leave_guests(void *unused)
+{
+	(void)unused;
+	if (!mutant(SIM_MUT_ADOPT_LEAVES_UPDATES))
+		kht_complete_updates();
+}
+
 /* Who runs @g without a domain has a mark. */
 static void interrupt_runners(const struct guest *g)
 {
@@ -182,7 +190,7 @@ static void interrupt_runners(const struct guest *g)
 	for (cpu = 0; cpu < nr_cpus; cpu++)
 		if (kht_key_lpid(kht_load(&threads[cpu].guest)) == g->lpid)
 			mask |= 1u << cpu;
-	smp_call(mask, do_nothing, NULL);
+	smp_call(mask, leave_guests, NULL);
 }
 
 void adopt(struct guest *g)
@@ -217,7 +225,7 @@ void attach(void)
 	set_hotplug_state(true);
 	yield();
 	if (!mutant(SIM_MUT_ATTACH_NO_IPI))
-		on_all_cpus(do_nothing, NULL);
+		on_all_cpus(leave_guests, NULL);
 	domains_open = true;
 	yield();
 	kht_turn(KHT_LAZY_MOVE, true);

@@ -17,6 +17,7 @@
 #include "guest/vcpu.h"
 #include "kht_direct.h"
 #include "module/features.h"
+#include "power/flush.h"
 #include "module/params.h"
 #include "machine.h"
 
@@ -59,6 +60,7 @@ enum {
 	SIM_MUT_ERAT_FIRST,		/* a local flush drops the ERAT before the TLB */
 	SIM_MUT_WALK_CACHE_LAST,	/* a local flush drops the page walk cache after the TLB */
 	SIM_MUT_TABLE_AS_PAGES,		/* a table that goes is flushed as the pages that were in it */
+	SIM_MUT_ADOPT_LEAVES_UPDATES,	/* the interrupts of adoption complete none */
 	SIM_MUT_UPDATES_LEFT,		/* vcpu_put of a hash guest does not complete updates of R and C */
 	SIM_MUT_END,
 };

@@ -138,6 +138,7 @@ static const char *const mutant_names[SIM_MUT_END] = {
 	[SIM_MUT_ERAT_FIRST] = "erat-first",
 	[SIM_MUT_WALK_CACHE_LAST] = "walk-cache-last",
 	[SIM_MUT_TABLE_AS_PAGES] = "table-as-pages",
+	[SIM_MUT_ADOPT_LEAVES_UPDATES] = "adopt-leaves-updates",
 	[SIM_MUT_UPDATES_LEFT] = "updates-left",
 	[KHT_MUT_FAULT_BEFORE_FLUSH] = "fault-before-flush",
 };
