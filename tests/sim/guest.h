@@ -54,7 +54,7 @@ enum {
 	SIM_MUT_NO_PTE_FENCE,		/* kht_pte_fence() is a full fence */
 	SIM_MUT_NO_LOAD_FENCE,		/* kht_load_fence() does nothing */
 	SIM_MUT_NO_RELEASE,		/* kht_store_release() is a store */
-	SIM_MUT_NO_ACQUIRE,		/* kht_load_acquire() is a load */
+	SIM_MUT_NO_ACQUIRE,		/* --mutant only: kht_load_acquire() is a load (litmus settle-sibling) */
 
 	/* Of what hardware caches. */
 	SIM_MUT_ERAT_FIRST,		/* a local flush drops the ERAT before the TLB */

@@ -134,7 +134,6 @@ static const char *const mutant_names[SIM_MUT_END] = {
 	[SIM_MUT_NO_PTE_FENCE] = "no-pte-fence",
 	[SIM_MUT_NO_LOAD_FENCE] = "no-load-fence",
 	[SIM_MUT_NO_RELEASE] = "no-release",
-	[SIM_MUT_NO_ACQUIRE] = "no-acquire",
 	[SIM_MUT_ERAT_FIRST] = "erat-first",
 	[SIM_MUT_WALK_CACHE_LAST] = "walk-cache-last",
 	[SIM_MUT_TABLE_AS_PAGES] = "table-as-pages",
