@@ -211,6 +211,10 @@ struct kht_cover kht_cover(struct kht_ledger *l, const struct kht_thread *thread
 	return c;
 }
 
+/*
+ * A quadrant access does not count: the host makes it for a vCPU that is out of its guest, through what that
+ * vCPU has mapped, which no other one invalidates with tlbiel alone. Nor would an interrupt end it.
+ */
 static bool uncaught(const struct kht_ledger *l, const struct kht_thread *t, unsigned int cpu,
 		     u64 left)
 {
