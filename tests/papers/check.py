@@ -116,6 +116,19 @@ def defaults(tree):
             tree.complain(tree.top / 'doc/quickstart.md', f'{name} is {value}, the module says {described.get(name)}')
 
 
+def rooms(tree):
+    """Each file of src/guest that an event comes to stands in the design's table; `status` has a line for each feature."""
+    design, start = 'doc/design.md', 'doc/quickstart.md'
+    named = set(re.findall(r'`(\w+\.c)` \|$', tree.read(design), re.M))
+    there = {p.name for p in (tree.top / 'src/guest').glob('*.c')}
+    for name in sorted(named ^ (there - {'env.c', 'audit.c', 'range.c'})):
+        tree.complain(tree.top / design, f'{name} is only in {"src/guest" if name in there else "the table of rooms"}')
+    shown = re.findall(r'^    (\w+): (?:on|off)', tree.read(start), re.M)
+    features = re.findall(r'\.name = "(\w+)"', tree.read('src/module/features.c'))
+    if shown != ['attached', *features]:
+        tree.complain(tree.top / start, f'shows the features {" ".join(shown)}, the module {" ".join(features)}')
+
+
 def readme(tree):
     lines = tree.read('README.md').split('\n')
     if len(lines) - 1 > 120:
@@ -145,7 +158,7 @@ def main():
     for check, name in ((paths, 'paths-exist'), (links, 'links-lead-somewhere'), (functions, 'functions-exist'),
                         (invariants, 'invariants-exist'), (tables, 'counters-tracepoints-and-parameters-are-all-there'),
                         (man_page, 'the-man-page-has-counters-tracepoints-and-messages'),
-                        (defaults, 'defaults-are-the-module-s'), (readme, 'README-is-short-and-its-figures-are-measured'),
+                        (defaults, 'defaults-are-the-module-s'), (rooms, 'rooms-and-features-are-all-there'), (readme, 'README-is-short-and-its-figures-are-measured'),
                         (widths, 'lines-fit-80-columns')):
         tree = Tree(top, kernel)
         check(tree)
