@@ -126,7 +126,7 @@ static struct kht_domain *publish(struct guest *g, bool live)
 {
 	struct kht_domain *d;
 
-	if (!domains_open || kht_domain(g->lpid) || !mutex_trylock(&g->kvm.arch.mmu_setup_lock))
+	if (!domains_open || kht_domain(g->lpid) || !(mutex_trylock)(&g->kvm.arch.mmu_setup_lock))
 		return NULL;
 	d = alloc_domain(g);
 	d->live = live;

@@ -451,7 +451,7 @@ bool trylock(struct lock *l)
 	return true;
 }
 
-bool mutex_trylock(struct lock *l)
+bool (mutex_trylock)(struct lock *l)
 {
 	yield();
 	if (l->held)

@@ -182,7 +182,7 @@ struct kht_core core_of(unsigned int cpu);
 	X(hash_replays) X(hash_syncs) X(hash_broadcasts) X(hash_pages)		\
 	X(hash_debts) X(hash_refused) X(settles) X(hash_swept_debts) X(seated) X(hcalls_here) X(hcalls_nowhere_else)	\
 	X(hcalls_everywhere) X(hcalls_late) X(covered_kick)	\
-	X(hash_tracked) X(hash_moves) X(hash_moves_unknown) X(hash_swept)	\
+	X(hash_moves) X(hash_moves_unknown) X(hash_swept)	\
 	X(hash_resets) X(hash_touches) X(hash_paid_here) X(copies)
 
 struct events {
