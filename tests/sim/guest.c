@@ -439,7 +439,10 @@ void on_guest_exit(struct vcpu *v)
 
 bool quadrant_begin(struct guest *g)
 {
-	return hooks && kht_quadrant_begin(g->lpid);
+	bool began = hooks && kht_quadrant_begin(g->lpid);
+
+	events.quadrants += began;
+	return began;
 }
 
 void quadrant_end(void)
