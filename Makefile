@@ -37,7 +37,7 @@ help:
 	@echo "make real-guest      Debian's kernel in Debian's QEMU on the emulated host: memory stress, live migration"
 	@echo 'make mutants [MUTANTS="1 14"]'
 	@echo '                     every way to be wrong, and what notices it'
-	@echo 'make prove           memory ordering with herd7, the state space with SPIN, src/core with CBMC: about six'
+	@echo 'make prove           memory ordering with herd7, the state space with SPIN, src/core with CBMC: about ten'
 	@echo '                     minutes; make prove-quick a minute of it, without SPIN'
 	@echo 'make clean           remove what was built; make distclean also what was fetched'
 	@echo
