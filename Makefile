@@ -43,7 +43,7 @@ help:
 	@echo '                     every way to be wrong, and what notices it'
 	@echo 'make mutate [SAMPLE=n] [SEED=s]'
 	@echo '                     hundreds of small changes of src/core and src/power, and what notices each; within an hour'
-	@echo 'make prove           memory ordering with herd7, the state space with SPIN, src/core with CBMC: about six'
+	@echo 'make prove           memory ordering with herd7, the state space with SPIN, src/core with CBMC: about ten'
 	@echo '                     minutes; make prove-quick a minute of it, without SPIN'
 	@echo 'make clean           remove what was built; make distclean also what was fetched'
 	@echo

@@ -194,8 +194,9 @@ struct kht_debt kht_owed(struct kht_ledger *l, struct kht_thread *t, unsigned in
 
 /*
  * The flushes that kht_owed() asked for have finished (their ptesync is done).
- * Release: the flush comes before the number that vouches for it.
- * litmus: settle-sibling
+ * Release: the flush comes before the number that vouches for it, and so does what the thread
+ * did before through the old translations (partner: kht_others_behind(), which passes over it then).
+ * litmus: settle-sibling, settled-free, settled-copy
  */
 void kht_settled(struct kht_ledger *l, unsigned int cpu, const struct kht_debt *d)
 {
@@ -319,7 +320,7 @@ static bool word_behind(const struct kht_ledger *l, const struct kht_thread *thr
  *
  * @self, if any, is the thread that asks, with preemption off and out of guest mode: its
  * mark means no more than that a vCPU is loaded there, which settles before it runs on.
- * litmus: entry-invalidate, leave-copy
+ * litmus: entry-invalidate, leave-free, leave-copy, switch-free, settled-free, settled-copy
  */
 bool kht_others_behind(const struct kht_ledger *l, const struct kht_thread *threads,
 		       u64 upto, unsigned int self)

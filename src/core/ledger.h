@@ -38,7 +38,7 @@ struct kht_ledger {
 	unsigned long *visited;	/* threads that have run this domain */
 	u64 *log;		/* ring: the page of generation g is log[g % log_size] */
 	u32 log_size;		/* entries, 0 to KHT_LOG_MAX */
-	bool hash;		/* of a hash guest: one scope, logged are RBs; set on entry */
+	bool hash;		/* of a hash guest: one scope, logged are RBs; see kht_note_mmu_mode() */
 	bool runs;		/* one flush takes pages that follow one another */
 
 	/* Written while recording: kept off the line that entries read. */
@@ -121,14 +121,15 @@ static inline bool kht_visited(const struct kht_ledger *l, unsigned int cpu)
 /*
  * Invariant 4. @cpu runs the domain for the first time, and has not settled yet. Threads that never did
  * need no look in kht_behind(): either it sees the bit, or we then see its generation.
- * The bit is never cleared, so a concurrent look cannot lose it.
- * litmus: first-visit
+ * The bit is never cleared, so a concurrent look cannot lose it. The ledger's lock alone would order a
+ * settling thread; the fence is for kht_excuse(), which does not take it.
+ * litmus: first-visit, first-visit-lock
  */
 static inline void kht_visit(struct kht_ledger *l, unsigned int cpu)
 {
 	__atomic_fetch_or(&l->visited[cpu / KHT_WORD_BITS], 1UL << cpu % KHT_WORD_BITS,
 			  __ATOMIC_RELAXED);
-	/* The bit before the generation that the settling reads; partner: kht_others_behind(). */
+	/* The bit before the generation that is read next; partner: kht_others_behind(). */
 	kht_full_fence();
 }
 

@@ -205,7 +205,7 @@ struct kht_cover kht_cover(struct kht_ledger *l, const struct kht_thread *thread
 		return c;
 	if ((defer && !kht_behind(l, threads, c.upto)) || kht_mutant(KHT_MUT_NO_BATCH_END))
 		c.how = KHT_HOW_DEBT;
-	else if (l->hash)
+	else if (kht_load(&l->hash))
 		kick(l, &c);
 	else
 		broadcast(l, &c, ceiling);
@@ -215,6 +215,10 @@ struct kht_cover kht_cover(struct kht_ledger *l, const struct kht_thread *thread
 	return c;
 }
 
+/*
+ * A quadrant access does not count: the host makes it for a vCPU that is out of its guest, through what that
+ * vCPU has mapped, which no other one invalidates with tlbiel alone. Nor would an interrupt end it.
+ */
 static bool uncaught(const struct kht_ledger *l, const struct kht_thread *t, unsigned int cpu,
 		     u64 left)
 {
@@ -286,7 +290,7 @@ bool kht_pay_process(struct kht_ledger *l, unsigned int cpu)
 
 	if (kht_load(&l->left_seen[cpu]) >= d.left || kht_mutant(KHT_MUT_NO_DETACH_SETTLE))
 		return false;
-	if (l->hash)
+	if (kht_load(&l->hash))
 		kht_hash_local_flush(l->lpid);
 	else
 		kht_local_flush_process(l->lpid);
@@ -334,7 +338,7 @@ bool kht_pay_all(struct kht_ledger *l)
 		owed = kht_load(&l->seen[cpu]) < upto;
 	if (!owed || kht_mutant(KHT_MUT_NO_DETACH_SETTLE))
 		return false;
-	if (l->hash)
+	if (kht_load(&l->hash))
 		kht_hash_broadcast(l->lpid);
 	else
 		kht_broadcast_lpid(l->lpid);

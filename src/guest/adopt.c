@@ -92,7 +92,7 @@ static void go_live(struct kht_domain *d)
  * So no CPU is interrupted but those that run the newcomers: an L1 that makes and drops nested guests as fast as
  * it can disturbs nobody but itself. The grace period is an ordinary one, for it
  * may be long: until it is over the guests have stock behaviour.
- * litmus: adopt-guest, adopt-quadrant
+ * litmus: adopt-guest, adopt-entry, adopt-quadrant
  */
 static void adopt(struct work_struct *unused)
 {

@@ -73,6 +73,10 @@ static struct kht_domain *alloc_domain(struct kvm *kvm, u32 lpid)
 	return d;
 }
 
+/*
+ * Nobody is in the guest, so an entry reads the mode as plain memory.
+ * litmus: kind-entry
+ */
 void kht_note_mmu_mode(struct kht_domain *d)
 {
 	bool hash = !kvm_is_radix(d->kvm);

@@ -223,7 +223,7 @@ static void empty_seat(void *unused)
 /*
  * Nobody has a seat on return, nor gets one: no domain is found any more. The seat of a CPU
  * that is offline would still be there when it comes back.
- * litmus: domain-free
+ * litmus: kick-free
  */
 static void empty_seats(void)
 {
@@ -247,7 +247,7 @@ static void forget_call(void *unused)
 
 /*
  * The grace period: a hook that has fetched a domain before is done with it.
- * litmus: domain-free
+ * litmus: domain-free, detach-decide, kick-free
  */
 void kht_forget_entries(void)
 {

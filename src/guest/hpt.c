@@ -88,6 +88,10 @@ bool kht_on_clear_ref_hpte(struct kvm *kvm, __be64 *hpte, unsigned long index)
  * whenever a guest has become a hash guest or is none any more: what is in the log
  * means nothing then. Nobody is in guest; only for another process table of a guest
  * that keeps its MMU mode (KVM_PPC_CONFIGURE_V3_MMU) a vCPU may be, and flushes once for nothing.
+ *
+ * The mode first: a notifier that finds the new generation meanwhile and broadcasts it (kht_cover())
+ * does so in the new mode, and the credit is true (invariant 5).
+ * litmus: kind-cover
  */
 void kht_on_set_partition(u32 lpid)
 {
@@ -97,9 +101,9 @@ void kht_on_set_partition(u32 lpid)
 		return;
 	if (kvm_is_radix(d->kvm) && !d->ledger->hash)
 		return;
-	kht_start_over(d->ledger);
 	kht_note_mmu_mode(d);
 	kht_forget_vcpus(d->ledger);
+	kht_start_over(d->ledger);
 }
 
 /*
@@ -110,8 +114,8 @@ void kht_on_set_partition(u32 lpid)
  *
  * A thread that enters the guest sees either the raised generation, and with it
  * tracks_moves, or is seen and interrupted (the fences of invariant 4). So it knows
- * when it moves next.
- * litmus: hash-trust
+ * when it moves next. Its prev_cpu is -1 by then, or a CPU that it has come to since.
+ * litmus: hash-trust, hash-track
  */
 static void track_moves(struct kht_domain *d)
 {

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The module around src/core: src/guest and the order of src/attach. */
+/*
+ * Around src/guest: the domains (domain.c's part of it), the order of src/attach, what src/guest asks of src/power and
+ * src/module, and the hooks. Decisions are those of src/guest and src/core themselves.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,13 +11,24 @@
 
 struct lock hotplug_lock;	/* cpus_write_lock() of a CPU that comes or goes; the module's state waits for it */
 bool hotplug_state;		/* the module's is registered */
-bool hooks, domains_open, deferring, moving, param_defer, param_lazy_move, param_hpt_local, param_hpt_defer;
-bool hash_deferring;
-static bool hash_owing;
-struct kht_thread threads[MAX_CPUS];
+bool hooks, domains_open;
 
-static struct domain *table[LPIDS];
-static struct domain *made;		/* freed when the run is over: no grace period is modelled */
+/* src/guest/domain.c's, src/module's */
+struct kht_thread *kht_threads;
+struct kht_vcpu *const kht_no_vcpus[KVM_MAX_VCPUS];
+bool kht_hash_owing, kht_hash_deferring;
+struct kht_feature kht_features[KHT_NR_FEATURES];
+struct kht_domain *kht_domain_table[KHT_NR_LPIDS];
+bool kht_param_defer, kht_param_lazy_move, kht_param_hpt_defer, kht_param_hpt_local;
+unsigned int kht_param_batch_ceiling;
+struct kht_stats kht_totals;
+
+#define MADE	4096u
+
+static struct kht_thread threads[MAX_CPUS];
+static DEFINE_PER_CPU(struct kht_seat, seats);
+static struct kht_domain *made[MADE];	/* freed when the run is over */
+static unsigned int nr_made;
 static struct lock domain_mutex;
 static u64 replay_buffers[MAX_CPUS][KHT_LOG_MAX];
 
@@ -31,35 +45,54 @@ void sim_full_fence(void)
 	sim_fence();
 }
 
-struct domain *domain_of(const struct guest *g)
+struct kht_domain *domain_of(struct guest *g)
 {
-	return hooks ? table[g->lpid] : NULL;
+	return hooks ? kht_domain_of(&g->kvm) : NULL;
+}
+
+struct guest *guest_of(const struct kvm *kvm)
+{
+	return container_of(kvm, struct guest, kvm);
+}
+
+static void free_made(void)
+{
+	unsigned int i, v;
+
+	for (i = 0; i < nr_made; i++) {
+		for (v = 0; v < VCPUS; v++)
+			free(made[i]->vcpus[v]);
+		free(made[i]->vcpus);
+		free(made[i]->ledger);
+		free(made[i]);
+	}
+	nr_made = 0;
 }
 
 void domains_reset(void)
 {
 	unsigned int i;
 
-	while (made) {
-		struct domain *d = made;
-
-		made = d->next;
-		for (i = 0; i < VCPUS; i++)
-			free(d->vcpu[i]);
-		free(d->ledger);
-		free(d);
-	}
-	memset(table, 0, sizeof(table));
+	free_made();
+	memset(kht_domain_table, 0, sizeof(kht_domain_table));
 	memset(&domain_mutex, 0, sizeof(domain_mutex));
 	memset(&hotplug_lock, 0, sizeof(hotplug_lock));
 	memset(threads, 0, sizeof(threads));
-	for (i = 0; i < MAX_CPUS; i++)
+	memset(seats, 0, sizeof(seats));
+	kht_threads = threads;
+	kht_seats = shape.direct ? seats : NULL;
+	for (i = 0; i < MAX_CPUS; i++) {
 		threads[i].replay = replay_buffers[i];
-	hooks = hotplug_state = domains_open = deferring = moving = hash_owing = hash_deferring = false;
-	param_defer = param_lazy_move = param_hpt_local = param_hpt_defer = true;
+		per_cpu_ptr(seats, i)->vcpu = KHT_NOBODY;
+	}
+	hooks = hotplug_state = domains_open = false;
+	memset(kht_features, 0, sizeof(kht_features));
+	kht_hash_owing = kht_hash_deferring = false;
+	kht_param_defer = kht_param_lazy_move = kht_param_hpt_local = kht_param_hpt_defer = true;
+	kht_param_batch_ceiling = shape.ceiling;
 }
 
-static void *zeroed(size_t bytes)
+void *zeroed(size_t bytes)
 {
 	size_t whole = (bytes + KHT_CACHELINE - 1) / KHT_CACHELINE * KHT_CACHELINE;
 	void *mem = aligned_alloc(KHT_CACHELINE, whole);
@@ -69,21 +102,38 @@ static void *zeroed(size_t bytes)
 	return memset(mem, 0, whole);
 }
 
-static struct domain *publish(struct guest *g, bool live)
+static struct kht_domain *alloc_domain(struct guest *g)
 {
-	struct domain *d;
+	struct kht_domain *d = zeroed(sizeof(*d));
 
-	if (!domains_open || table[g->lpid])
-		return NULL;
-	d = zeroed(sizeof(*d));
+	if (nr_made == MADE)
+		abort();
 	d->ledger = kht_ledger_init(zeroed(kht_ledger_bytes(nr_cpus, shape.log_size)), g->lpid,
 				    nr_cpus, shape.log_size);
 	d->ledger->lock = &d->lock;
-	d->ledger->hash = g->hash && !mutant(SIM_MUT_LATE_KIND);
+	d->kvm = &g->kvm;
+	d->lpid = g->lpid;
+	d->stats = &d->counts;
+	d->vcpus = zeroed(VCPUS * sizeof(*d->vcpus));
+	d->vcpu = d->vcpus;
+	INIT_LIST_HEAD(&d->shadows);
+	made[nr_made++] = d;
+	return d;
+}
+
+/* Under mmu_setup_lock, as publish_kind(). */
+static struct kht_domain *publish(struct guest *g, bool live)
+{
+	struct kht_domain *d;
+
+	if (!domains_open || kht_domain(g->lpid) || !(mutex_trylock)(&g->kvm.arch.mmu_setup_lock))
+		return NULL;
+	d = alloc_domain(g);
 	d->live = live;
-	d->next = made;
-	made = d;
-	table[g->lpid] = d;
+	if (!mutant(SIM_MUT_LATE_KIND))
+		kht_note_mmu_mode(d);
+	kht_domain_table[g->lpid] = d;
+	mutex_unlock(&g->kvm.arch.mmu_setup_lock);
 	return d;
 }
 
@@ -99,13 +149,36 @@ void on_vcpu_create(struct guest *g)
 void on_vm_destroy(struct guest *g)
 {
 	mutex_lock(&domain_mutex);
-	table[g->lpid] = NULL;
+	kht_domain_table[g->lpid] = NULL;
 	mutex_unlock(&domain_mutex);
 }
 
 void do_nothing(void *unused)
 {
 	(void)unused;
+}
+
+/* domain.c */
+void kht_note_mmu_mode(struct kht_domain *d)
+{
+	bool hash = !kvm_is_radix(d->kvm);
+
+	WRITE_ONCE(d->vcpu, hash ? kht_no_vcpus : d->vcpus);
+	WRITE_ONCE(d->ledger->hash, hash);
+}
+
+/* adopt.c */
+void kht_adopt(struct kvm_vcpu *vcpu)
+{
+	guest_of(vcpu->kvm)->adopt = true;
+}
+
+/* adopt.c: what was done in guests without a mark is complete too. */
+static void leave_guests(void *unused)
+{
+	(void)unused;
+	if (!mutant(SIM_MUT_ADOPT_LEAVES_UPDATES))
+		kht_complete_updates();
 }
 
 /* Who runs @g without a domain has a mark. */
@@ -117,12 +190,12 @@ static void interrupt_runners(const struct guest *g)
 	for (cpu = 0; cpu < nr_cpus; cpu++)
 		if (kht_key_lpid(kht_load(&threads[cpu].guest)) == g->lpid)
 			mask |= 1u << cpu;
-	smp_call(mask, do_nothing, NULL);
+	smp_call(mask, leave_guests, NULL);
 }
 
 void adopt(struct guest *g)
 {
-	struct domain *d;
+	struct kht_domain *d;
 
 	mutex_lock(&domain_mutex);
 	d = publish(g, false);
@@ -134,7 +207,7 @@ void adopt(struct guest *g)
 	if (!mutant(SIM_MUT_ADOPT_NO_IPI))
 		interrupt_runners(g);
 	mutex_lock(&domain_mutex);
-	d->live = true;
+	WRITE_ONCE(d->live, true);
 	mutex_unlock(&domain_mutex);
 	events.adoptions++;
 }
@@ -152,31 +225,30 @@ void attach(void)
 	set_hotplug_state(true);
 	yield();
 	if (!mutant(SIM_MUT_ATTACH_NO_IPI))
-		on_each_cpu(do_nothing, NULL);
+		on_all_cpus(leave_guests, NULL);
 	domains_open = true;
 	yield();
-	moving = true;
-	yield();
-	deferring = true;
+	kht_turn(KHT_LAZY_MOVE, true);
+	kht_turn(KHT_DEFER, true);
 	apply_hpt();
 }
 
 static void pay_process(void *domain)
 {
-	struct domain *d = domain;
+	struct kht_domain *d = domain;
 
 	events.paid_process += kht_pay_process(d->ledger, this_cpu()->nr);
 }
 
 static void pay(struct guest *g)
 {
-	struct domain *d = domain_of(g);
+	struct kht_domain *d = domain_of(g);
 
-	if (!d || (d->ledger->hash && !hash_owing))
+	if (!d || (d->ledger->hash && !kht_hash_owing))
 		return;
 	events.paid += kht_pay_all(d->ledger);
 	if (!mutant(SIM_MUT_DETACH_NO_PROCESS))
-		on_each_cpu(pay_process, d);
+		on_all_cpus(pay_process, d);
 }
 
 /* Also of a guest that owes nothing: the CPU may come back when nobody flushes on its way any more. */
@@ -197,13 +269,13 @@ static void pay_offline(struct guest *g)
 }
 
 /* cpus_read_lock(): no CPU is on its way up or down. */
-static void hold_cpus(void)
+void hold_cpus(void)
 {
 	if (!mutant(SIM_MUT_CPUS_NOT_HELD))
 		mutex_lock(&hotplug_lock);
 }
 
-static void let_cpus_go(void)
+void let_cpus_go(void)
 {
 	if (!mutant(SIM_MUT_CPUS_NOT_HELD))
 		mutex_unlock(&hotplug_lock);
@@ -217,22 +289,22 @@ static void wait_for_ops(void)
 
 static void start_hash_debts(void)
 {
-	hash_owing = true;
+	WRITE_ONCE(kht_hash_owing, true);
 	if (!mutant(SIM_MUT_HASH_NO_GRACE))
 		synchronize_rcu();
-	hash_deferring = true;
+	WRITE_ONCE(kht_hash_deferring, true);
 }
 
 static void stop_hash_debts(void)
 {
 	unsigned int i;
 
-	hash_deferring = false;
+	WRITE_ONCE(kht_hash_deferring, false);
 	wait_for_ops();
 	hold_cpus();
 	mutex_lock(&domain_mutex);
 	for (i = 0; i < GUESTS; i++) {
-		struct domain *d = domain_of(&guests[i]);
+		struct kht_domain *d = domain_of(&guests[i]);
 
 		if (!d || !d->ledger->hash)
 			continue;
@@ -240,20 +312,21 @@ static void stop_hash_debts(void)
 		if (!mutant(SIM_MUT_HASH_NOT_PAID))
 			pay(&guests[i]);
 		pay_offline(&guests[i]);
-		d->trusts_local = d->tracks_moves = 0;
+		WRITE_ONCE(d->trusts_local, false);
+		WRITE_ONCE(d->tracks_moves, false);
 	}
 	mutex_unlock(&domain_mutex);
 	let_cpus_go();
-	hash_owing = false;
+	WRITE_ONCE(kht_hash_owing, false);
 }
 
 void apply_hpt(void)
 {
-	bool want = deferring && (param_hpt_defer || param_hpt_local);
+	bool want = kht_features[KHT_DEFER].on && (kht_param_hpt_defer || kht_param_hpt_local);
 
-	if (want && !hash_owing)
+	if (want && !kht_hash_owing)
 		start_hash_debts();
-	if (!want && hash_owing)
+	if (!want && kht_hash_owing)
 		stop_hash_debts();
 }
 
@@ -263,9 +336,8 @@ void detach(void)
 
 	if (mutant(SIM_MUT_UNPLUGGED_FIRST))
 		set_hotplug_state(false);
-	moving = false;
-	yield();
-	deferring = false;
+	kht_turn(KHT_LAZY_MOVE, false);
+	kht_turn(KHT_DEFER, false);
 	apply_hpt();
 	wait_for_ops();
 	hold_cpus();
@@ -280,10 +352,10 @@ void detach(void)
 	mutex_lock(&domain_mutex);
 	for (i = 0; i < LPIDS; i++) {
 		yield();
-		table[i] = NULL;
+		kht_domain_table[i] = NULL;
 	}
 	mutex_unlock(&domain_mutex);
-	synchronize_rcu();
+	kht_forget_entries();
 	hooks = false;
 	synchronize_rcu();
 	set_hotplug_state(false);
@@ -296,7 +368,7 @@ void cpu_prepares(unsigned int cpu)
 	unsigned int i;
 
 	for (i = 0; i < LPIDS && mutant(SIM_MUT_ARRIVES_EARLY); i++) {
-		struct domain *d = table[i];	/* which may leave the table meanwhile */
+		struct kht_domain *d = kht_domain_table[i];	/* which may leave the table meanwhile */
 
 		if (!d)
 			continue;
@@ -317,244 +389,166 @@ void cpu_arrives(void *unused)
 	if (mutant(SIM_MUT_ARRIVES_EARLY))
 		return;
 	for (i = 0; i < LPIDS && !mutant(SIM_MUT_ARRIVES_RADIX_ONLY); i++)
-		hash_guests |= table[i] && table[i]->ledger->hash;
+		hash_guests |= kht_domain_table[i] && kht_domain_table[i]->ledger->hash;
 	kht_thread_arrives(hash_guests);
 }
 
 /* Entry, exit, quadrant accesses */
 
-/* A thread may be slow between what it has learned and what it does then. */
-static void excuse(struct domain *d, unsigned int cpu)
+/* src/direct/book3s_hv.h's kht_direct_enter(): with its vCPU in the seat an entry is this. */
+static void enter_direct(struct vcpu *v)
 {
-	unsigned int n = chance(4) ? 0 : chance(300);
+	struct kht_seat *seat = this_cpu_ptr(kht_seats);
 
-	while (n--)
-		yield();
-	events.hash_excused++;
-	kht_excuse(d->ledger, cpu);
-}
-
-static void settle(struct domain *d, const struct guest *g, unsigned int cpu)
-{
-	d->ledger->hash = g->hash;
-	if (g->hash && !hash_owing) {
-		excuse(d, cpu);
-		return;
+	if (READ_ONCE(seat->vcpu) == &v->kvm_vcpu) {
+		events.seated++;
+		kht_store(seat->mark, seat->key);
+		if (!mutant(KHT_MUT_NO_ENTRY_FENCE))
+			kht_full_fence();
+		if (!kht_owes(seat->ledger, smp_processor_id()))
+			return;
 	}
-	kht_settle(d->ledger, &threads[cpu], cpu, core_of(cpu));
+	kht_direct_enter(&v->kvm_vcpu);
 }
 
 void on_guest_enter(struct vcpu *v)
 {
-	unsigned int cpu = this_cpu()->nr;
-	u64 key = kht_key(v->guest->lpid, v->id);
-	struct domain *d = domain_of(v->guest);
+	struct kht_domain *d = domain_of(v->guest);
 
 	if (!hooks)
 		return;
-	if (!d) {
-		kht_store(&threads[cpu].guest, key);
-		v->guest->adopt = true;
+	if (d && mutant(SIM_MUT_LATE_KIND))
+		kht_note_mmu_mode(d);
+	if (kht_seats)
+		enter_direct(v);
+	else
+		kht_on_guest_enter(NULL, &v->kvm_vcpu);
+}
+
+/* kht_direct_exit() */
+void on_guest_exit(struct vcpu *v)
+{
+	struct kht_seat *seat;
+
+	if (!hooks || !kht_seats)
 		return;
-	}
-	if (kht_arrive(d->ledger, &threads[cpu].guest, key, cpu))
-		settle(d, v->guest, cpu);
+	seat = this_cpu_ptr(kht_seats);
+	if (READ_ONCE(seat->vcpu) == &v->kvm_vcpu)
+		kht_leave(seat->mark);
 }
 
 bool quadrant_begin(struct guest *g)
 {
-	unsigned int cpu = this_cpu()->nr;
-	struct domain *d = domain_of(g);
+	bool began = hooks && kht_quadrant_begin(g->lpid);
 
-	if (!d || mutant(KHT_MUT_NO_QUADRANT_GUARD))
-		return false;
-	events.quadrants++;
-	if (kht_arrive(d->ledger, &threads[cpu].quadrant, kht_key(g->lpid, 0), cpu))
-		settle(d, g, cpu);
-	return true;
+	events.quadrants += began;
+	return began;
 }
 
 void quadrant_end(void)
 {
-	kht_leave(&threads[this_cpu()->nr].quadrant);
+	kht_quadrant_end();
 }
 
 /* Invalidations */
 
-static struct task **slot_of(struct domain *d, const struct task *t)
+static bool as_pages(struct guest *g)
 {
-	unsigned int i;
+	bool done = true;
+	unsigned int page;
 
-	for (i = 0; i < 2; i++)
-		if (d->batcher[i] == t)
-			return &d->batcher[i];
-	return NULL;
+	for (page = 0; page < PAGES; page++)
+		done &= kht_on_flush_page(g->lpid, gpa(page), 1ul << PAGE_SHIFT);
+	return done;
 }
 
 /* One page, or with -1 all of them. True: done, skip the kernel's broadcast. */
 bool on_flush(struct guest *g, int page)
 {
-	struct domain *d = domain_of(g);
-	bool done;
-
-	if (!d)
+	if (!hooks)
 		return false;
-	if (slot_of(d, this_task)) {
-		if (page < 0)
-			kht_absorb_full(d->ledger);
-		else
-			kht_absorb_page(d->ledger, kht_page(gpa(page), PAGE_SHIFT));
-		return true;
-	}
-	if (!deferring || !d->live || !param_defer)
-		return false;
+	if (page < 0 && mutant(SIM_MUT_TABLE_AS_PAGES))
+		return as_pages(g);
 	if (page < 0)
-		done = kht_defer_full(d->ledger, threads);
-	else
-		done = kht_defer_page(d->ledger, threads, kht_page(gpa(page), PAGE_SHIFT));
-	events.debts += done;
-	events.refused += !done;
-	return done;
+		return kht_on_flush_full(g->lpid);
+	return kht_on_flush_page(g->lpid, gpa(page), 1ul << PAGE_SHIFT);
 }
 
-/*
- * A batch opens only while decisions are ours, but every operation covers what
- * others have absorbed, also while we detach.
- */
-struct domain *batch_begin(struct guest *g)
+struct kht_domain *batch_begin(struct guest *g)
 {
-	struct domain *d = domain_of(g);
-	struct task **slot;
-
-	if (!d || !d->live || (!deferring && mutant(SIM_MUT_DETACH_IGNORES_BATCH)))
+	if (!hooks || (mutant(SIM_MUT_DETACH_IGNORES_BATCH) && !kht_features[KHT_DEFER].on))
 		return NULL;
-	if (!deferring || g->hash || slot_of(d, this_task))
-		return d;
-	slot = slot_of(d, NULL);
-	if (slot)
-		*slot = this_task;
-	return d;
-}
-
-static void batch_cover(struct domain *d)
-{
-	struct kht_cover c = kht_cover(d->ledger, threads, shape.ceiling, param_defer && deferring);
-
-	events.covered_kick += c.how == KHT_HOW_KICK;
-	events.covered_debts += c.how == KHT_HOW_DEBT;
-	events.covered_pages += c.how == KHT_HOW_PAGES;
-	events.covered_lpid += c.how == KHT_HOW_LPID;
+	return kht_batch_begin(&g->kvm, true);
 }
 
 /* @own: this operation has absorbed something itself. */
-void batch_end(struct domain *d, bool own)
+void batch_end(struct kht_domain *d, bool own)
 {
-	struct task **slot = slot_of(d, this_task);
+	if (!mutant(KHT_MUT_OTHERS_IGNORE_BATCH) || own)
+		kht_batch_end(d);
+}
 
-	if (slot)
-		*slot = NULL;
-	if (mutant(KHT_MUT_OTHERS_IGNORE_BATCH) && !own)
+/* src/power */
+
+struct kht_core kht_core_of(unsigned int cpu)
+{
+	return core_of(cpu);
+}
+
+/* The kernel's functions that the executors call have no hooks here. */
+bool kht_broadcasting(void)
+{
+	return false;
+}
+
+void kht_complete_guest_flushes(bool gtse)
+{
+	(void)gtse;
+	events.order_puts++;
+	complete_order(NULL);
+}
+
+void kht_complete_updates(void)
+{
+	if (mutant(SIM_MUT_UPDATES_LEFT))
 		return;
-	batch_cover(d);
+	sim_ptesync();
+}
+
+void kht_hash_broadcast_lpid(struct kvm *kvm)
+{
+	hash_drop_everywhere(kvm->arch.lpid, 0, PAGES - 1);
 }
 
 /* Hash guests */
 
-void kht_hash_kick(const struct kht_ledger *l, u64 upto)
-{
-	u32 mask = 0;
-	unsigned int i;
-
-	preempt_disable();
-	/* Nobody may enter with the old generation and be missed here (invariant 4). */
-	if (kept_back(&l->gen))
-		hazard("CPU %u looks whom to interrupt in LPID %u before its generation is visible",
-		       this_cpu()->nr, l->lpid);
-	for (i = 0; i < nr_cpus; i++)
-		if (!cpus[i].offline && kht_thread_behind(l, &threads[i], i, upto))
-			mask |= 1u << i;
-	events.hash_kicked += __builtin_popcount(mask);
-	smp_call(mask, do_nothing, NULL);
-	preempt_enable();
-}
-
-static void flush_here(void *lpid)
-{
-	events.hash_paid_here++;
-	kht_hash_local_flush((uintptr_t)lpid);
-}
-
-void kht_hash_broadcast(u32 lpid)
-{
-	unsigned int i = 0;
-
-	while (guests[i].lpid != lpid)
-		i++;
-	if (!mutex_trylock(&guests[i].mmu_setup_lock)) {
-		on_each_cpu(flush_here, (void *)(uintptr_t)lpid);
-		return;
-	}
-	hash_drop_everywhere(lpid, 0, PAGES - 1);
-	mutex_unlock(&guests[i].mmu_setup_lock);
-}
-
-static void track_moves(struct domain *d, struct guest *g)
-{
-	unsigned int i;
-
-	events.hash_tracked++;
-	kht_store(&d->tracks_moves, true);
-	for (i = 0; i < VCPUS; i++)
-		kht_store(&g->vcpu[i].prev_cpu, -1);
-	kht_absorb_full(d->ledger);
-	batch_cover(d);
-	kht_store_release(&d->trusts_local, true);
-}
-
-static bool trusts_local(struct domain *d, struct guest *g)
-{
-	if (!kht_load_acquire(&d->trusts_local))
-		track_moves(d, g);
-	return true;
-}
-
-/* The domain of a guest whose H_REMOVE is ours, and its reach; NULL: the kernel's function does. */
-struct domain *on_hcall(struct vcpu *v, enum kht_reach *reach)
+/* The domain of a guest whose H_REMOVE is the module's, and its reach; NULL: the kernel's function does. */
+struct kht_domain *on_hcall(struct vcpu *v, enum kht_reach *reach)
 {
 	struct guest *g = v->guest;
-	struct domain *d = domain_of(g);
+	struct kht_domain *d = domain_of(g);
 	struct kht_hcall h = {
-		.self = this_cpu()->nr, .vcores = g->vcores, .local = v->local, .paging = g->paging,
+		.self = smp_processor_id(), .vcores = g->vcores, .local = v->local,
+		.paging = g->kvm.mmu_invalidate_in_progress,
 	};
 
 	if (!d)
 		return NULL;
-	h.allowed = param_hpt_local && hash_deferring && d->live;
-	h.tracked = h.allowed && h.local && h.vcores > 1 && trusts_local(d, g);
-	*reach = kht_global_invalidates(d->ledger, threads, &h);
+	h.allowed = READ_ONCE(kht_param_hpt_local) && READ_ONCE(kht_hash_deferring) && READ_ONCE(d->live);
+	h.tracked = h.allowed && h.local && h.vcores > 1 && kht_trusts_local(d);
+	*reach = kht_global_invalidates(d->ledger, kht_threads, &h);
 	return *reach == KHT_EVERYWHERE ? NULL : d;
 }
 
-bool hash_reach(struct domain *d, unsigned int page, enum kht_reach reach)
+bool hash_reach(struct kht_domain *d, unsigned int page, enum kht_reach reach)
 {
-	return reach != KHT_EVERYWHERE &&
-	       kht_reach_only(d->ledger, threads, this_cpu()->nr, kht_page(gpa(page), PAGE_SHIFT),
-			      reach);
+	return kht_hash_reach(d, reach, kht_page(gpa(page), PAGE_SHIFT));
 }
 
 /* The HPTE is not valid any more, and locked. True: done, skip the kernel's broadcast. */
 bool on_invalidate_hpte(struct guest *g, unsigned int page)
 {
-	struct kht_hcall host = { .self = this_cpu()->nr, .allowed = true };
-	struct domain *d = domain_of(g);
-	bool done;
-
-	if (!d || !hash_deferring || !param_hpt_defer || !d->live || !param_defer)
-		return false;
-	done = hash_reach(d, page, kht_global_invalidates(d->ledger, threads, &host));
-	events.hash_debts += done;
-	events.hash_refused += !done;
-	return done;
+	return hooks && kht_on_invalidate_hpte(&g->kvm, &g->tables[page], page);
 }
 
 /*
@@ -563,111 +557,45 @@ bool on_invalidate_hpte(struct guest *g, unsigned int page)
  */
 bool on_set_partition(struct guest *g)
 {
-	struct domain *d = domain_of(g);
+	struct kht_domain *d = domain_of(g);
 
 	if (!d)
 		return false;
-	kht_start_over(d->ledger);
-	return hash_deferring;
+	kht_on_set_partition(g->lpid);
+	return kht_hash_deferring;
 }
 
-struct domain *sweeps(struct guest *g)
+struct kht_domain *sweeps(struct guest *g)
 {
-	struct domain *d = domain_of(g);
+	struct kht_domain *d = domain_of(g);
 
-	if (!d || !d->live || !hash_deferring || !param_hpt_defer || !kht_occupied(d->ledger, threads))
-		return NULL;
-	return d;
+	return d && kht_defers_hash(d) ? d : NULL;
 }
 
 /* Moves */
 
-static struct kht_vcpu *vcpu_state(struct domain *d, const struct vcpu *v)
-{
-	if (!d->vcpu[v->id]) {
-		d->vcpu[v->id] = zeroed(sizeof(struct kht_vcpu));
-		kht_vcpu_init(d->vcpu[v->id]);
-		d->vcpu[v->id]->ran_on = v->prev_cpu;
-	}
-	return d->vcpu[v->id];
-}
-
-static void leave_core(struct domain *d, unsigned int prev)
-{
-	unsigned int list[KHT_CORE_MAX];
-	u32 n = kht_left_core(d->ledger, threads, core_of(prev), list), mask = 0;
-
-	events.kicks += n;
-	while (n--)
-		mask |= 1u << list[n];
-	if (mask)
-		smp_call(mask, do_nothing, NULL);
-}
-
-static void move_hash(struct domain *d, struct vcpu *v, int cpu)
-{
-	int prev = kht_load(&v->prev_cpu);
-
-	kht_store(&v->prev_cpu, cpu);
-	if (!kht_load(&d->tracks_moves) || prev == cpu)
-		return;
-	if (prev < 0) {
-		events.hash_moves_unknown++;
-		kht_absorb_full(d->ledger);
-		batch_cover(d);
-	} else if (core_of(prev).first != core_of(cpu).first) {
-		events.hash_moves++;
-		leave_core(d, prev);
-	}
-}
-
 void on_vcpu_load(struct vcpu *v)
 {
-	unsigned int cpu = this_cpu()->nr;
-	struct domain *d = domain_of(v->guest);
-	struct kht_vcpu *s;
-	struct kht_move m;
+	int cpu = smp_processor_id();
 
-	if (!d || !d->live)
+	if (!hooks || v->kvm_vcpu.arch.prev_cpu == cpu || (mutant(SIM_MUT_STOCK_BITS) && !v->guest->hash))
 		return;
-	if (v->guest->hash) {
-		if (kht_load(&v->prev_cpu) != (int)cpu)
-			move_hash(d, v, cpu);
-		return;
-	}
-	if (mutant(SIM_MUT_STOCK_BITS))
-		return;
-	s = vcpu_state(d, v);
-	if (!moving || !param_lazy_move)
-		return;
-	m = kht_vcpu_load(s, v->prev_cpu, cpu, v->prev_cpu >= 0 &&
-			  core_of(v->prev_cpu).first == core_of(cpu).first);
-	if (!m.moved)
-		return;
-	events.moves++;
-	if (m.debt)
-		leave_core(d, v->prev_cpu);
-	if (m.ipi >= 0 && !mutant(SIM_MUT_NO_ORDER)) {
-		events.order_ipis++;
-		smp_call(1u << m.ipi, complete_order, NULL);
-	}
-	v->prev_cpu = cpu;
+	if (kht_seats)
+		kht_direct_load(&v->kvm_vcpu, cpu);
+	else
+		kht_on_vcpu_move(&v->kvm_vcpu, cpu);
 }
 
-void on_vcpu_put(struct vcpu *v, bool scheduled_out)
+/* With interrupts off when the vCPU's task is scheduled out. */
+void on_vcpu_put(struct vcpu *v)
 {
-	struct kht_thread *t = &threads[this_cpu()->nr];
-	struct domain *d;
-
-	if (!hooks || !kht_load(&t->guest))
+	if (!hooks)
 		return;
-	kht_leave(&t->guest);
-	d = domain_of(v->guest);
-	if (!d || !d->vcpu[v->id])
+	if (!kht_seats) {
+		if (!kht_put_at_once(&v->kvm_vcpu))
+			kht_on_vcpu_put(&v->kvm_vcpu);
 		return;
-	kht_vcpu_ran(d->vcpu[v->id], this_cpu()->nr);
-	if (param_lazy_move && kht_vcpu_put(d->vcpu[v->id], scheduled_out)) {
-		events.order_puts++;
-		complete_order(NULL);
 	}
+	if (irqs_disabled() || this_cpu_read(kht_seats->vcpu) != &v->kvm_vcpu)
+		kht_direct_put(&v->kvm_vcpu);
 }

@@ -1,14 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What surrounds src/core in the module: the stock kernel as far as it matters,
- * and src/guest with src/attach, in the simulator's own words. Where the module
- * has the negative control and not src/core, it is applied here.
+ * What surrounds src/guest and src/core: the stock kernel as far as it matters, and in the simulator's own words
+ * what is not compiled here: src/attach, src/guest/domain.c, adopt.c, pay.c, hcall.c and sweep.c. Negative controls that these
+ * have are applied here.
  */
 #ifndef GUEST_H
 #define GUEST_H
 
 #include "core/reach.h"
-#include "core/move.h"
+#include "guest/adopt.h"
+#include "guest/batch.h"
+#include "guest/domain.h"
+#include "guest/entry.h"
+#include "guest/hpt.h"
+#include "guest/radix.h"
+#include "guest/vcpu.h"
+#include "kht_direct.h"
+#include "module/features.h"
+#include "power/flush.h"
+#include "module/params.h"
 #include "machine.h"
 
 #define GUESTS		2u
@@ -39,26 +49,28 @@ enum {
 	SIM_MUT_HASH_NO_GRACE,		/* --mutant only: hash guests owe before every entry knows (litmus hash-owing) */
 	SIM_MUT_HASH_NOT_PAID,		/* hash guests owe no more, and their debts are not paid */
 	SIM_MUT_CPUS_NOT_HELD,		/* detaching looks who is off while a CPU is on its way up */
-	SIM_MUT_END,
-};
 
-/* A domain of the module: src/guest's struct kht_domain. */
-struct domain {
-	struct kht_ledger *ledger;
-	struct lock lock;
-	bool live;
-	struct task *batcher[2];
-	struct kht_vcpu *vcpu[VCPUS];
-	u32 tracks_moves, trusts_local;		/* hash; read without a lock */
-	struct domain *next;	/* of all ever made in this run */
+	/* Of what orders memory. */
+	SIM_MUT_NO_PTE_FENCE,		/* kht_pte_fence() is a full fence */
+	SIM_MUT_NO_LOAD_FENCE,		/* kht_load_fence() does nothing */
+	SIM_MUT_NO_RELEASE,		/* kht_store_release() is a store */
+	SIM_MUT_NO_ACQUIRE,		/* --mutant only: kht_load_acquire() is a load (litmus settle-sibling) */
+
+	/* Of what hardware caches. */
+	SIM_MUT_ERAT_FIRST,		/* a local flush drops the ERAT before the TLB */
+	SIM_MUT_WALK_CACHE_LAST,	/* a local flush drops the page walk cache after the TLB */
+	SIM_MUT_TABLE_AS_PAGES,		/* a table that goes is flushed as the pages that were in it */
+	SIM_MUT_ADOPT_LEAVES_UPDATES,	/* the interrupts of adoption complete none */
+	SIM_MUT_UPDATES_LEFT,		/* vcpu_put of a hash guest does not complete updates of R and C */
+	SIM_MUT_END,
 };
 
 enum hcall { NO_HCALL, H_REMOVE, H_ENTER };
 
 struct vcpu {
+	struct kvm_vcpu kvm_vcpu;
 	struct guest *guest;
 	unsigned int id;
-	int prev_cpu;
 	bool loaded;
 	int fault;		/* page to map, or -1 */
 	struct proc *changing;	/* between its own invalidation and the end of the order sequence */
@@ -85,9 +97,11 @@ struct proc {
 };
 
 struct guest {
+	struct kvm kvm;
 	u32 lpid;
 	u64 tables[PAGES];
-	struct lock mmu_lock;
+	u64 root;		/* the change that made the upper table pages what they are */
+	u64 data[PAGES], stored_by[PAGES];	/* what is in a page, and the translation by which it came there */
 	u64 need_tlb_flush;	/* stock's bits, by CPU */
 	bool all_sets;		/* tlb_sets: of a hash guest, whether stock's flush takes all of them */
 	struct vcpu vcpu[VCPUS];
@@ -97,8 +111,6 @@ struct guest {
 	u32 vcores;
 	struct hpte hpte[PAGES];
 	u32 used_by[PAGES];	/* vCPUs, since the last removal that reached everybody */
-	u32 paging;		/* mmu_invalidate_in_progress */
-	struct lock mmu_setup_lock;
 	bool stop;		/* no vCPU may run */
 	int running;		/* vCPUs in KVM_RUN */
 	bool dying;
@@ -109,35 +121,37 @@ struct guest {
 extern struct guest guests[GUESTS];
 extern struct lock hotplug_lock;
 extern bool hotplug_state;
-extern bool hooks, domains_open, deferring, moving, param_defer, param_lazy_move, param_hpt_local, param_hpt_defer, hash_deferring;
+extern bool hooks, domains_open;
 
 /* guest.c: the module */
-struct domain *domain_of(const struct guest *g);
+struct kht_domain *domain_of(struct guest *g);
 void domains_reset(void);
 void on_vcpu_create(struct guest *g);
 void on_vm_destroy(struct guest *g);
 void adopt(struct guest *g);
 void do_nothing(void *unused);
+struct guest *guest_of(const struct kvm *kvm);
 void attach(void);
 void detach(void);
 void cpu_prepares(unsigned int cpu);
 void cpu_arrives(void *unused);
 void apply_hpt(void);
 void on_guest_enter(struct vcpu *v);
+void on_guest_exit(struct vcpu *v);
 bool quadrant_begin(struct guest *g);
 void quadrant_end(void);
 bool on_flush(struct guest *g, int page);
 void on_vcpu_load(struct vcpu *v);
-void on_vcpu_put(struct vcpu *v, bool scheduled_out);
-struct domain *batch_begin(struct guest *g);
-void batch_end(struct domain *d, bool own);
+void on_vcpu_put(struct vcpu *v);
+struct kht_domain *batch_begin(struct guest *g);
+void batch_end(struct kht_domain *d, bool own);
 
 /* What the module makes of an invalidation of a hash guest; preemption off. */
-struct domain *on_hcall(struct vcpu *v, enum kht_reach *reach);
-bool hash_reach(struct domain *d, unsigned int page, enum kht_reach reach);
+struct kht_domain *on_hcall(struct vcpu *v, enum kht_reach *reach);
+bool hash_reach(struct kht_domain *d, unsigned int page, enum kht_reach reach);
 bool on_invalidate_hpte(struct guest *g, unsigned int page);
 bool on_set_partition(struct guest *g);
-struct domain *sweeps(struct guest *g);
+struct kht_domain *sweeps(struct guest *g);
 
 /* hash.c: what the kernel does for a hash guest, and the guest itself */
 void hpt_create(struct guest *g);

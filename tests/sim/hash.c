@@ -24,13 +24,13 @@ static u64 stamp_of(const struct guest *g, unsigned int page)
 /* The HPTE is locked. */
 static void make_invalid(struct guest *g, unsigned int page)
 {
-	kht_store(&g->tables[page], pte_word(new_stamp(), false));
+	set_pte(&g->tables[page], pte_word(new_stamp(), false));
 }
 
 static void make_valid(struct guest *g, unsigned int page, u64 stamp)
 {
-	kht_store(&g->tables[page], pte_word(stamp, true));
-	sim_fence();
+	set_pte(&g->tables[page], pte_word(stamp, true));
+	sim_ptesync();
 }
 
 static u32 everybody(const struct guest *g)
@@ -70,6 +70,7 @@ static u64 invalidate(struct guest *g, unsigned int page, bool stays, bool own)
 		make_invalid(g, page);
 		if (!on_invalidate_hpte(g, page))
 			hash_drop_everywhere(g->lpid, page, page);
+		c_bit_read(g->lpid, page, stamp_of(g, page));
 	}
 	stamp = stamp_of(g, page);
 	if (was_valid && stays)
@@ -79,18 +80,34 @@ static u64 invalidate(struct guest *g, unsigned int page, bool stays, bool own)
 }
 
 /* All at once, where that is less. */
-static bool sweep_flush(struct guest *g, struct domain *d)
+static bool sweep_flush(struct guest *g, struct kht_domain *d)
 {
 	u64 upto;
 
-	if (!trylock(&g->mmu_setup_lock))
+	if (!trylock(&g->kvm.arch.mmu_setup_lock))
 		return false;
 	upto = kht_load(&d->ledger->gen);
 	hash_drop_everywhere(g->lpid, 0, PAGES - 1);
 	kht_done_everywhere(d->ledger, upto);
-	unlock(&g->mmu_setup_lock);
+	unlock(&g->kvm.arch.mmu_setup_lock);
 	events.hash_swept++;
 	return true;
+}
+
+/* With nobody else in guest the flush is a debt (sweep.c's defer()). */
+static bool sweep_defer(struct kht_domain *d, u32 held)
+{
+	unsigned int page, self = this_cpu()->nr;
+	bool done;
+
+	if (!kht_param_defer || kht_others_behind(d->ledger, kht_threads, ~0ull, self))
+		return false;
+	for (page = 0; page < PAGES; page++)
+		if (held >> page & 1)
+			kht_absorb_page(d->ledger, kht_page(gpa(page), PAGE_SHIFT));
+	done = kht_reach_absorbed(d->ledger, kht_threads, self);
+	events.hash_swept_debts += done;
+	return done;
 }
 
 static u32 sweep_hold(struct guest *g, unsigned int first, unsigned int end)
@@ -114,21 +131,22 @@ static u32 sweep_hold(struct guest *g, unsigned int first, unsigned int end)
 /* Before the kernel's own function; mmu_lock is held. The stamps are of what it did. */
 static void sweep(struct guest *g, unsigned int first, unsigned int end, bool stays, u64 *stamps)
 {
-	struct domain *d = chance(2) ? sweeps(g) : NULL;
+	struct kht_domain *d = chance(2) ? sweeps(g) : NULL;
 	unsigned int page;
-	bool whole;
+	bool done;
 	u32 held;
 
 	if (!d)
 		return;
 	held = sweep_hold(g, first, end);
-	whole = held && chance(2) && sweep_flush(g, d);
+	done = held && (sweep_defer(d, held) || (chance(2) && sweep_flush(g, d)));
 	for (page = first; page < end; page++) {
 		if (!(held >> page & 1))
 			continue;
-		if (!whole)
+		if (!done)
 			hash_drop_everywhere(g->lpid, page, page);
 		stamps[page] = stamp_of(g, page);
+		c_bit_read(g->lpid, page, stamps[page]);
 		if (stays)
 			make_valid(g, page, stamps[page]);
 		unlock(&g->hpte[page].lock);
@@ -149,40 +167,40 @@ void hash_notifier(struct guest *g)
 {
 	unsigned int first = chance(PAGES), end = first + 1 + chance(2), page;
 	u64 stamps[PAGES] = { 0 };
-	struct domain *d;
+	struct kht_domain *d;
 
 	if (end > PAGES)
 		end = PAGES;
-	lock(&g->mmu_lock);
-	g->paging++;
+	lock(&g->kvm.mmu_lock);
+	g->kvm.mmu_invalidate_in_progress++;
 	d = batch_begin(g);
 	sweep(g, first, end, false, stamps);
 	for (page = first; page < end; page++)
 		stamps[page] = invalidate(g, page, false, false);
 	if (d)
 		batch_end(d, true);
-	unlock(&g->mmu_lock);
+	unlock(&g->kvm.mmu_lock);
 	over(g, stamps);
 	preempt_point();
-	lock(&g->mmu_lock);
-	g->paging--;
-	unlock(&g->mmu_lock);
+	lock(&g->kvm.mmu_lock);
+	g->kvm.mmu_invalidate_in_progress--;
+	unlock(&g->kvm.mmu_lock);
 }
 
 /* get_dirty_log (pages stay) or flush_memslot. */
 static void slot_operation(struct guest *g, bool stays)
 {
-	struct domain *d = batch_begin(g);
+	struct kht_domain *d = batch_begin(g);
 	u64 stamps[PAGES] = { 0 };
 	unsigned int page;
 
-	lock(&g->mmu_lock);
+	lock(&g->kvm.mmu_lock);
 	sweep(g, 0, PAGES, stays, stamps);
-	unlock(&g->mmu_lock);
+	unlock(&g->kvm.mmu_lock);
 	for (page = 0; page < PAGES; page++) {
-		lock(&g->mmu_lock);
+		lock(&g->kvm.mmu_lock);
 		stamps[page] = invalidate(g, page, stays, false);
-		unlock(&g->mmu_lock);
+		unlock(&g->kvm.mmu_lock);
 		preempt_point();
 	}
 	if (d)
@@ -196,9 +214,9 @@ static void age(struct guest *g)
 	unsigned int page = chance(PAGES);
 	u64 stamps[PAGES] = { 0 };
 
-	lock(&g->mmu_lock);
+	lock(&g->kvm.mmu_lock);
 	stamps[page] = invalidate(g, page, true, true);
-	unlock(&g->mmu_lock);
+	unlock(&g->kvm.mmu_lock);
 	over(g, stamps);
 }
 
@@ -237,7 +255,7 @@ void hash_reset(struct guest *g)
 	g->stop = true;
 	while (g->running)
 		give_up_cpu(20);
-	mutex_lock(&g->mmu_setup_lock);
+	mutex_lock(&g->kvm.arch.mmu_setup_lock);
 	for (page = 0; page < PAGES; page++) {
 		lock(&g->hpte[page].lock);
 		g->hpte[page].present = false;
@@ -253,7 +271,7 @@ void hash_reset(struct guest *g)
 		hpte_removed(g->lpid, page, stamp_of(g, page));
 		tlb_dead(g->lpid, page, stamp_of(g, page));
 	}
-	mutex_unlock(&g->mmu_setup_lock);
+	mutex_unlock(&g->kvm.arch.mmu_setup_lock);
 	g->stop = false;
 	g->users--;
 	events.hash_resets++;
@@ -266,7 +284,7 @@ static void h_remove(struct vcpu *v)
 	struct guest *g = v->guest;
 	unsigned int page = v->replacing;
 	enum kht_reach reach = KHT_EVERYWHERE;
-	struct domain *d = on_hcall(v, &reach);
+	struct kht_domain *d = on_hcall(v, &reach);
 
 	lock(&g->hpte[page].lock);
 	if (valid(g, page)) {
@@ -341,7 +359,12 @@ static void begin_removal(struct vcpu *v, unsigned int page)
 
 static bool access(struct vcpu *v, unsigned int page)
 {
-	if (hpte_touch(this_cpu(), page) || !v->guest->hpte[page].present)
+	if (hpte_touch(this_cpu(), page)) {
+		if (!chance(4))
+			c_bit_to_set(this_cpu(), page);
+		return false;
+	}
+	if (!v->guest->hpte[page].present)
 		return false;
 	v->fault = page;
 	return true;

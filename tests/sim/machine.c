@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "machine.h"
+#include "guest.h"
 
 #define STACK	(64 * 1024)
 
@@ -63,16 +63,68 @@ struct cpu *this_cpu(void)
 
 /* Memory */
 
-static void drain_one(struct cpu *c)
+/* A store that became visible, and what the others read before. */
+static struct { const void *p; u64 at, old; } shown[SHOWN];
+static u64 nr_shown;
+
+static u64 *known(struct cpu *c, const void *p)
 {
-	if (c->drained < c->sent)
-		c->drained++;
+	return &c->known[((uintptr_t)p >> 2) % KNOWN];
+}
+
+static void show(struct cpu *c, u64 i)
+{
+	/* This CPU itself has read it before. */
+	*known(c, c->buffer[i % BUFFERED].p) = steps;
+	c->buffer[i % BUFFERED].done = true;
+	shown[nr_shown % SHOWN].p = c->buffer[i % BUFFERED].p;
+	shown[nr_shown % SHOWN].at = steps;
+	shown[nr_shown++ % SHOWN].old = c->buffer[i % BUFFERED].old;
 }
 
 static void drain(struct cpu *c, u64 upto)
 {
-	if (c->drained < upto)
-		c->drained = upto;
+	for (; c->drained < upto; c->drained++)
+		if (!c->buffer[c->drained % BUFFERED].done)
+			show(c, c->drained);
+}
+
+/* May the store @i of @c become visible before those that are older? */
+static bool may_pass(const struct cpu *c, u64 i)
+{
+	u64 j;
+
+	if (c->buffer[i % BUFFERED].release)
+		return i == c->drained;
+	for (j = c->drained; j < i; j++)
+		if (!c->buffer[j % BUFFERED].done && c->buffer[j % BUFFERED].p == c->buffer[i % BUFFERED].p)
+			return false;
+	return true;
+}
+
+static void drain_one(struct cpu *c)
+{
+	u64 i = c->drained;
+
+	if (i == c->sent)
+		return;
+	i += chance(c->sent - i);
+	if (!c->buffer[i % BUFFERED].done && may_pass(c, i))
+		show(c, i);
+	while (c->drained < c->sent && c->buffer[c->drained % BUFFERED].done)
+		c->drained++;
+}
+
+void finish_stores(struct cpu *c)
+{
+	drain(c, c->sent);
+}
+
+/* What @c has loaded and stored in a guest has been performed. */
+void accesses_over(struct cpu *c)
+{
+	c->lingers = 0;
+	memset(c->used, 0, sizeof(c->used));
 }
 
 /* The oldest buffered store of @c to @p; c->sent if there is none. */
@@ -81,28 +133,23 @@ static u64 buffered(const struct cpu *c, const void *p)
 	u64 i;
 
 	for (i = c->drained; i < c->sent; i++)
-		if (c->buffer[i % BUFFERED].p == p)
+		if (c->buffer[i % BUFFERED].p == p && !c->buffer[i % BUFFERED].done)
 			break;
 	return i;
-}
-
-/* A store of this CPU's that the others do not see yet. */
-bool kept_back(const void *p)
-{
-	return buffered(this_cpu(), p) < this_cpu()->sent;
 }
 
 static u64 peek(const void *p, size_t size)
 {
 	u64 value = 0;
-	u32 half;
 
-	if (size == sizeof(value)) {
-		memcpy(&value, p, size);
-		return value;
-	}
-	memcpy(&half, p, sizeof(half));
-	return half;
+	if (size == 1)
+		return *(const uint8_t *)p;
+	if (size == sizeof(uint16_t))
+		return *(const uint16_t *)p;
+	if (size == sizeof(u32))
+		return *(const u32 *)p;
+	memcpy(&value, p, sizeof(value));
+	return value;
 }
 
 /* What @c reads: its own stores at once, others' when they have left the buffer. */
@@ -119,44 +166,132 @@ u64 read_by(const struct cpu *c, const void *p, size_t size)
 	return peek(p, size);
 }
 
-u64 sim_load(const void *p, size_t size)
+/* What was at @p at the step @at, if that can still be told; else what is there. */
+static u64 read_at(const struct cpu *c, const void *p, size_t size, u64 at)
 {
-	yield();
-	return read_by(this_cpu(), p, size);
+	u64 i = nr_shown < SHOWN ? 0 : nr_shown - SHOWN;
+
+	for (; i < nr_shown; i++)
+		if (shown[i % SHOWN].p == p && shown[i % SHOWN].at > at)
+			return shown[i % SHOWN].old;
+	return read_by(c, p, size);
 }
 
-void sim_store(void *p, u64 value, size_t size)
+/* What this CPU loads from here on is not from before the step @at. */
+static void order_loads(struct cpu *c, u64 at)
+{
+	if (c && c->loads_since < at)
+		c->loads_since = at;
+}
+
+u64 sim_load(const void *p, size_t size)
+{
+	struct cpu *c;
+	u64 at, *since;
+
+	yield();
+	c = this_cpu();
+	if (!c)
+		return peek(p, size);
+	since = known(c, p);
+	if (*since < c->loads_since)
+		*since = c->loads_since;
+	at = chance(3) ? steps : steps - chance(steps - *since + 1);
+	*since = at;
+	return read_at(c, p, size, at);
+}
+
+u64 sim_load_acquire(const void *p, size_t size)
+{
+	u64 value = sim_load(p, size);
+
+	if (this_cpu() && kht_mutant_now != SIM_MUT_NO_ACQUIRE)
+		order_loads(this_cpu(), *known(this_cpu(), p));
+	return value;
+}
+
+void sim_load_fence(void)
+{
+	if (kht_mutant_now != SIM_MUT_NO_LOAD_FENCE)
+		order_loads(this_cpu(), steps);
+}
+
+static void store(void *p, u64 value, size_t size, bool release)
 {
 	struct cpu *c;
 	unsigned int i;
 
-	require(size == 4 || size == 8, "store of an odd size");
-	yield();
 	c = this_cpu();
 	if (c) {
 		for (i = 0; i < nr_cpus; i++)
 			if (&cpus[i] != c && buffered(&cpus[i], p) < cpus[i].sent)
 				drain(&cpus[i], cpus[i].sent);
 		if (c->sent - c->drained == BUFFERED)
-			drain_one(c);
+			drain(c, c->drained + 1);
 		c->buffer[c->sent % BUFFERED].p = p;
-		c->buffer[c->sent % BUFFERED].size = size;
+		c->buffer[c->sent % BUFFERED].release = release;
+		c->buffer[c->sent % BUFFERED].done = false;
 		c->buffer[c->sent++ % BUFFERED].old = peek(p, size);
+		*known(c, p) = steps;
 	}
-	if (size == sizeof(u32)) {
-		u32 half = value;
+	/* Its low bytes, on a machine of either order. */
+	if (size == 1)
+		*(uint8_t *)p = value;
+	else if (size == sizeof(uint16_t))
+		*(uint16_t *)p = value;
+	else if (size == sizeof(u32))
+		*(u32 *)p = value;
+	else
+		*(u64 *)p = value;
+}
 
-		memcpy(p, &half, sizeof(half));
-		return;
+u64 sim_cmpxchg(void *p, u64 old, u64 new, size_t size)
+{
+	u64 seen;
+
+	sim_fence();
+	seen = read_by(this_cpu(), p, size);
+	if (seen == old) {
+		store(p, new, size, false);
+		finish_stores(this_cpu());
 	}
-	memcpy(p, &value, sizeof(value));
+	return seen;
+}
+
+void sim_store(void *p, u64 value, size_t size)
+{
+	yield();
+	store(p, value, size, false);
+}
+
+/* The translation of the store is there: nothing comes in between. */
+void store_now(u64 *p, u64 value)
+{
+	store(p, value, sizeof(*p), false);
+}
+
+/* Whatever this CPU did in a guest is over too. */
+void sim_store_release(void *p, u64 value, size_t size)
+{
+	bool release = kht_mutant_now != SIM_MUT_NO_RELEASE;
+
+	yield();
+	if (release && this_cpu())
+		accesses_over(this_cpu());
+	store(p, value, size, release);
 }
 
 void sim_fence(void)
 {
+	struct cpu *c;
+
 	yield();
-	if (this_cpu())
-		drain(this_cpu(), this_cpu()->sent);
+	c = this_cpu();
+	if (!c)
+		return;
+	finish_stores(c);
+	order_loads(c, steps);
+	accesses_over(c);
 }
 
 /* Tasks */
@@ -176,6 +311,8 @@ static void interrupts(void)
 		memmove(c->calls, c->calls + 1, --c->nr_calls * sizeof(call));
 		irq_off();
 		preempt_disable();
+		accesses_over(c);
+		order_loads(c, steps);
 		call.fn(call.arg);
 		drain(c, c->sent);
 		call.caller->pending--;
@@ -233,10 +370,13 @@ void give_up_cpu(u32 sleep)
 
 	require(!t->nopreempt && !t->cpu->irq_off, "sleep in atomic context");
 	drain(t->cpu, t->cpu->sent);
+	accesses_over(t->cpu);
 	t->cpu->task = NULL;
 	t->cpu = NULL;
 	t->wake = steps + sleep;
 	to_scheduler();
+	accesses_over(t->cpu);
+	order_loads(t->cpu, steps);
 }
 
 /* A task with preemption on may be scheduled out. */
@@ -254,17 +394,23 @@ void preempt_point(void)
 		t->sched_in(t);
 }
 
-/* The release of a lock is a store: who sees it sees the stores before it. */
+/*
+ * The release of a lock is a store: who sees it sees the stores before it. Who takes the lock may have seen it
+ * free before he has read other things, but not before it was.
+ */
 static void acquired(struct lock *l)
 {
 	l->held = true;
 	if (l->last)
 		drain(l->last, l->sent);
+	order_loads(this_cpu(), l->at);
 }
 
 static void released(struct lock *l)
 {
 	l->last = this_cpu();
+	accesses_over(l->last);
+	l->at = steps;
 	l->sent = l->last->sent;
 	l->held = false;
 }
@@ -305,7 +451,7 @@ bool trylock(struct lock *l)
 	return true;
 }
 
-bool mutex_trylock(struct lock *l)
+bool (mutex_trylock)(struct lock *l)
 {
 	yield();
 	if (l->held)
@@ -317,16 +463,6 @@ bool mutex_trylock(struct lock *l)
 void mutex_unlock(struct lock *l)
 {
 	released(l);
-}
-
-void kht_lock(struct kht_ledger *l)
-{
-	lock(l->lock);
-}
-
-void kht_unlock(struct kht_ledger *l)
-{
-	unlock(l->lock);
 }
 
 /* Interrupts the CPUs in @mask but this one, and waits until all have run @fn. */
@@ -348,10 +484,11 @@ void smp_call(u32 mask, void (*fn)(void *), void *arg)
 	drain(this_cpu(), this_cpu()->sent);
 	while (this_task->pending)
 		yield();
+	order_loads(this_cpu(), steps);
 	preempt_enable();
 }
 
-void on_each_cpu(void (*fn)(void *), void *arg)
+void on_all_cpus(void (*fn)(void *), void *arg)
 {
 	preempt_disable();
 	smp_call(~0u, fn, arg);
@@ -393,10 +530,19 @@ static u64 times_outside(const struct task *t)
 	return t->outside;
 }
 
-/* Every section without preemption that has begun is over. */
+/* Every section without preemption that has begun is over, and what it has done is seen. */
 void synchronize_rcu(void)
 {
+	unsigned int i;
+
 	wait_for(is_nopreempt, times_quiet);
+	for (i = 0; i < nr_cpus; i++) {
+		if (cpus[i].task && is_nopreempt(cpus[i].task))
+			continue;
+		finish_stores(&cpus[i]);
+		accesses_over(&cpus[i]);
+	}
+	order_loads(this_cpu(), steps);
 }
 
 /* The same for calls of wrapped kvmppc_hv_ops members. */
@@ -448,6 +594,7 @@ void machine_start(u64 with_seed)
 
 	seed = with_seed * 0x2545f4914f6cdd1dULL;
 	steps = 0;
+	nr_shown = 0;
 	found[0] = 0;
 	nr_tasks = 0;
 	shape = (struct shape){
@@ -456,7 +603,7 @@ void machine_start(u64 with_seed)
 		.ceiling = (u32[]){ 0, 1, 3, 64 }[chance(4)],
 		.calm = (u32[]){ 1, 10 }[chance(2)],
 		.hash = with_seed % 2, .quiet = (u32[]){ 1, 50 }[chance(2)],
-		.restless = !chance(6), .interleaved = with_seed % 3 == 0,
+		.restless = !chance(6), .interleaved = with_seed % 3 == 0, .direct = with_seed / 2 % 2,
 	};
 	nr_cpus = shape.cores * shape.threads;
 	for (i = 0; i < MAX_CPUS; i++) {

@@ -131,6 +131,15 @@ static const char *const mutant_names[SIM_MUT_END] = {
 	[KHT_MUT_LOCAL_ALWAYS] = "local-always",
 	[KHT_MUT_ONE_VCORE_BLIND] = "one-vcore-blind",
 	[KHT_MUT_LOCAL_UNTRACKED] = "local-untracked",
+	[SIM_MUT_NO_PTE_FENCE] = "no-pte-fence",
+	[SIM_MUT_NO_LOAD_FENCE] = "no-load-fence",
+	[SIM_MUT_NO_RELEASE] = "no-release",
+	[SIM_MUT_ERAT_FIRST] = "erat-first",
+	[SIM_MUT_WALK_CACHE_LAST] = "walk-cache-last",
+	[SIM_MUT_TABLE_AS_PAGES] = "table-as-pages",
+	[SIM_MUT_ADOPT_LEAVES_UPDATES] = "adopt-leaves-updates",
+	[SIM_MUT_UPDATES_LEFT] = "updates-left",
+	[KHT_MUT_FAULT_BEFORE_FLUSH] = "fault-before-flush",
 };
 
 static int kill_mutant(unsigned int m, u64 seeds, u64 max_steps)

@@ -30,13 +30,20 @@ void guest_create(struct guest *g, u32 lpid)
 	g->need_tlb_flush = ~0ull;
 	for (i = 0; i < PAGES; i++)
 		tlb_dead(lpid, i, new_stamp());
+	g->root = new_stamp();
+	table_dead(lpid, g->root);
 	for (i = 0; i < PROCS; i++) {
 		g->proc[i] = (struct proc){ .nr = i, .owner = i % VCPUS, .table = new_stamp() };
 		proc_dead(lpid, i, g->proc[i].table);
 	}
-	for (i = 0; i < VCPUS; i++)
-		g->vcpu[i] = (struct vcpu){ .guest = g, .id = i, .prev_cpu = -1, .fault = -1,
-					    .order_on = -1, .replacing = -1 };
+	for (i = 0; i < VCPUS; i++) {
+		g->vcpu[i] = (struct vcpu){ .guest = g, .id = i, .fault = -1, .order_on = -1, .replacing = -1 };
+		g->vcpu[i].kvm_vcpu = (struct kvm_vcpu){ .kvm = &g->kvm, .vcpu_id = i, .vcpu_idx = i, .arch.prev_cpu = -1 };
+		g->kvm.vcpus[i] = &g->vcpu[i].kvm_vcpu;
+	}
+	g->kvm.arch.lpid = lpid;
+	g->kvm.arch.mmu_ready = true;
+	g->kvm.arch.radix = !(shape.hash && g == &guests[GUESTS - 1]);
 	if (shape.hash && g == &guests[GUESTS - 1])
 		hpt_create(g);
 }
@@ -72,7 +79,7 @@ static u64 change(struct guest *g, unsigned int page, bool stays)
 	if (!pte.valid)
 		return 0;
 	stamp = new_stamp();
-	kht_store(&g->tables[page], pte_word(stamp, stays));
+	set_pte(&g->tables[page], pte_word(stamp, stays));
 	return stamp;
 }
 
@@ -92,25 +99,27 @@ static void unmap_one(struct guest *g)
 	unsigned int page = chance(PAGES);
 	u64 stamps[PAGES] = { 0 };
 
-	lock(&g->mmu_lock);
+	lock(&g->kvm.mmu_lock);
 	stamps[page] = change(g, page, false);
 	if (stamps[page])
 		flush(g, page);
-	unlock(&g->mmu_lock);
+	unlock(&g->kvm.mmu_lock);
 	returned(g, stamps);
 }
 
 /* A table page goes: walk-cache flush. */
 static void unmap_table(struct guest *g)
 {
-	u64 stamps[PAGES] = { 0 };
+	u64 stamps[PAGES] = { 0 }, root;
 	unsigned int page;
 
-	lock(&g->mmu_lock);
+	lock(&g->kvm.mmu_lock);
 	for (page = 0; page < PAGES; page++)
 		stamps[page] = change(g, page, false);
+	root = g->root = new_stamp();
 	flush(g, -1);
-	unlock(&g->mmu_lock);
+	table_dead(g->lpid, root);
+	unlock(&g->kvm.mmu_lock);
 	returned(g, stamps);
 }
 
@@ -121,11 +130,11 @@ static void unmap_table(struct guest *g)
 static void notifier(struct guest *g)
 {
 	unsigned int page, first = chance(PAGES), n = 1 + chance(2);
-	struct domain *d = batch_begin(g);
+	struct kht_domain *d = batch_begin(g);
 	u64 stamps[PAGES] = { 0 };
 	bool own = false;
 
-	lock(&g->mmu_lock);
+	lock(&g->kvm.mmu_lock);
 	for (page = first; page < PAGES && page < first + n; page++) {
 		stamps[page] = change(g, page, false);
 		if (stamps[page]) {
@@ -136,8 +145,18 @@ static void notifier(struct guest *g)
 	}
 	if (d)
 		batch_end(d, own);
-	unlock(&g->mmu_lock);
+	unlock(&g->kvm.mmu_lock);
 	returned(g, stamps);
+}
+
+/* The harvest is over: what has been stored through older translations is in the copy that is made now. */
+static void copy(const struct guest *g, unsigned int page, u64 stamp)
+{
+	u64 value = kht_load(&g->data[page]);
+
+	events.copies++;
+	if (g->stored_by[page] < stamp && value != g->data[page])
+		hazard("a store to page %u of LPID %u through an old translation is not in the copy", page, g->lpid);
 }
 
 /*
@@ -146,16 +165,16 @@ static void notifier(struct guest *g)
  */
 static void batch(struct guest *g, bool stays)
 {
-	struct domain *d = batch_begin(g);
+	struct kht_domain *d = batch_begin(g);
 	u64 stamps[PAGES] = { 0 };
 	unsigned int page;
 
 	for (page = 0; page < PAGES; page++) {
-		lock(&g->mmu_lock);
+		lock(&g->kvm.mmu_lock);
 		stamps[page] = change(g, page, stays);
 		if (stamps[page])
 			flush(g, page);
-		unlock(&g->mmu_lock);
+		unlock(&g->kvm.mmu_lock);
 		preempt_point();
 		if (!chance(24))
 			notifier(g);
@@ -165,6 +184,9 @@ static void batch(struct guest *g, bool stays)
 	if (d)
 		batch_end(d, true);
 	returned(g, stamps);
+	for (page = 0; page < PAGES; page++)
+		if (stays && stamps[page])
+			copy(g, page, stamps[page]);
 }
 
 static void radix_host_operation(struct guest *g)
@@ -326,7 +348,7 @@ static void stock_leave_core(struct guest *g, unsigned int prev)
 static void stock_prepare(struct vcpu *v)
 {
 	unsigned int cpu = this_cpu()->nr;
-	int prev = v->prev_cpu;
+	int prev = v->kvm_vcpu.arch.prev_cpu;
 
 	if (prev == (int)cpu)
 		return;
@@ -335,7 +357,7 @@ static void stock_prepare(struct vcpu *v)
 			stock_leave_core(v->guest, prev);
 		smp_call(1u << prev, complete_order, NULL);
 	}
-	v->prev_cpu = cpu;
+	v->kvm_vcpu.arch.prev_cpu = cpu;
 }
 
 static void check_need_tlb_flush(struct guest *g)
@@ -365,7 +387,7 @@ static void sched_out(struct task *t)
 	preempt_disable();
 	irq_off();
 	if (v->loaded)
-		on_vcpu_put(v, true);
+		on_vcpu_put(v);
 	irq_on();
 	preempt_enable();
 }
@@ -383,6 +405,12 @@ static void sched_in(struct task *t)
 
 	if (v->loaded)
 		vcpu_load(v);
+}
+
+static void store_to(struct guest *g, unsigned int page)
+{
+	store_now(&g->data[page], g->data[page] + 1);
+	g->stored_by[page] = translation(this_cpu(), page);
 }
 
 /* The guest executes until an interrupt or something for the host to do. */
@@ -404,6 +432,8 @@ static void execute(struct vcpu *v)
 				v->fault = page;
 				return;
 			}
+			if (chance(2))
+				store_to(v->guest, page);
 		} else {
 			use_process(v);
 		}
@@ -435,6 +465,7 @@ static void run_guest(struct vcpu *v)
 		execute(v);
 		this_task->in_guest = false;
 		tlb_unload_context(c);
+		on_guest_exit(v);
 		if (g->hash)
 			erat_clear(c, g->lpid);	/* slb_clear_invalidate_partition() */
 	}
@@ -451,10 +482,11 @@ static void handle_fault(struct vcpu *v)
 		v->fault = -1;
 		return;
 	}
-	lock(&g->mmu_lock);
+	lock(&g->kvm.mmu_lock);
 	if (!pte_of(kht_load(&g->tables[v->fault])).valid)
-		kht_store(&g->tables[v->fault], pte_word(new_stamp(), true));
-	unlock(&g->mmu_lock);
+		set_pte(&g->tables[v->fault], pte_word(new_stamp(), true));
+	sim_ptesync();
+	unlock(&g->kvm.mmu_lock);
 	v->fault = -1;
 }
 
@@ -502,7 +534,7 @@ static void kvm_run(struct vcpu *v)
 	v->guest->running--;
 	preempt_point();
 	preempt_disable();
-	on_vcpu_put(v, false);
+	on_vcpu_put(v);
 	v->loaded = false;
 	preempt_enable();
 }
@@ -525,6 +557,7 @@ void vcpu_task(void *arg)
 
 			g->users++;
 			kvm_run(v);
+			sim_fence();	/* of the reference to the guest */
 			g->users--;
 		}
 		preempt_point();
@@ -559,7 +592,7 @@ static void renew(struct guest *g)
 	while (used[lpid]);
 	guest_create(g, lpid);
 	on_vcpu_create(g);
-	if (g->hash && !(domain_of(g) && hash_deferring))
+	if (g->hash && !(domain_of(g) && kht_hash_deferring))
 		hash_drop_everywhere(lpid, 0, PAGES - 1);
 	else if (!g->hash && !domain_of(g))
 		kht_broadcast_lpid(lpid);
@@ -600,7 +633,7 @@ static void go_down(unsigned int first, unsigned int last)
 	} while (busy);
 	for (i = first; i <= last; i++) {
 		cpus[i].offline = true;
-		cpus[i].drained = cpus[i].sent;
+		finish_stores(&cpus[i]);
 		finish_orders(i);
 	}
 }
@@ -670,10 +703,10 @@ void admin_task(void *unused)
 	attach();
 	for (;;) {
 		give_up_cpu(shape.restless ? chance(1500) : chance(2000) * shape.calm);
-		param_defer = chance(4);
-		param_lazy_move = chance(4);
-		param_hpt_local = chance(3);
-		param_hpt_defer = chance(3);
+		kht_param_defer = chance(4);
+		kht_param_lazy_move = chance(4);
+		kht_param_hpt_local = chance(3);
+		kht_param_hpt_defer = chance(3);
 		apply_hpt();
 		if (!hooks)
 			attach();

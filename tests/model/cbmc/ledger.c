@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * src/core's ledger.c, protocol.c and hash.c as they are, for CBMC: operations on one domain, on two cores of two
+ * src/core's ledger.c, protocol.c and reach.c as they are, for CBMC: operations on one domain, on two cores of two
  * threads. SCENARIO says which: FIRST are operations, most of which happen or not; threads and pages are named,
  * being alike. THEN is one in the middle of which, where the source takes or gives up the lock or executes a flush,
- * one more may happen: interfere(). LAST are some after it.
+ * TIMES others may happen: interfere(). LAST are some after it.
  *
  * The ghost: what TLBs and ERATs hold, and whether that may still be used. Entries are as in ../ledger.pml, which
  * also says why they fill at once. At first every entry is DEAD, another guest's (invariant 5). The
@@ -59,9 +59,36 @@
 		maybe(absorb(1)) maybe(move(0, ELSEWHERE)) pay(); online(0); online(SIBLING); clean();
 #elif SCENARIO == 10	/* a debt in both scopes */
 #define FIRST	enter(0); leave(0); move(0, ELSEWHERE); maybe(move(ELSEWHERE, 0)) invalidate_all(); enter(0); maybe(enter(SIBLING))
+#elif SCENARIO == 12	/* who detaches is interrupted, where the process scope is paid */
+#define FIRST	enter(0); leave(0); maybe(absorb(1)) move(0, ELSEWHERE); detaching = true; cover(); kht_pay_all(&ledger);
+#define THEN	pay_processes();
+#define LAST	clean();
+#elif SCENARIO == 13	/* a quadrant access beside invalidations */
+#define FIRST	maybe(enter(ELSEWHERE)) maybe(leave(ELSEWHERE)) quadrant_begin(0); maybe(invalidate(0)) maybe(absorb(1)) maybe(cover()) \
+		maybe(quadrant_end(0)) maybe(invalidate(1))
+#elif SCENARIO == 14	/* everything, in a batch */
+#define FIRST	enter(0); maybe(enter(ELSEWHERE)) maybe(leave(0)) maybe(absorb(1)) absorb_all(); maybe(absorb(0)) maybe(cover()) maybe(enter(0))
+#elif SCENARIO == 15	/* many HPTEs, and one look for all of them */
+#define FIRST	enter(0); maybe(enter(ELSEWHERE)) maybe(leave(0)) maybe(absorb(1)) sweep(); maybe(enter(0))
+#elif SCENARIO == 16	/* who sweeps is interrupted */
+#define FIRST	enter(0); maybe(leave(0))
+#define THEN	sweep();
+#define LAST	maybe(enter(0))
+#elif SCENARIO == 17	/* who invalidates is interrupted twice */
+#define FIRST	enter(0); leave(0);
+#define THEN	invalidate(0);
+#define LAST	maybe(cover()) maybe(enter(0))
+#ifndef TIMES
+#define TIMES	2
+#endif
 #elif SCENARIO == 11	/* a thread of another core settles first */
 #define FIRST	enter(0); leave(0); maybe(invalidate(0)) maybe(absorb(1)) maybe(cover()) \
 		maybe(move(0, ELSEWHERE)) maybe(move(ELSEWHERE, 0)) enter(ELSEWHERE); enter(0);
+#endif
+
+/* How often something may happen in the middle of THEN. */
+#ifndef TIMES
+#define TIMES	1
 #endif
 
 #ifndef LOG
@@ -105,7 +132,8 @@ static enum entry process[CORES];			/* of a vCPU's address space */
 static bool running[CPUS];		/* the mark is set, and the thread is in guest mode */
 static bool gone[PAGES];		/* absorbed, and nobody has covered it */
 static bool off[CPUS];
-static bool locked, interfered;
+static bool locked, detaching;
+static unsigned int interferences;	/* that may still happen */
 static unsigned int this_cpu;
 
 static u32 below(u32 n)
@@ -138,7 +166,7 @@ static struct kht_core threads_of(unsigned int cpu)
 
 static bool marked(unsigned int cpu)
 {
-	return kht_key_lpid(threads[cpu].guest) == LPID;
+	return kht_key_lpid(threads[cpu].guest) == LPID || kht_key_lpid(threads[cpu].quadrant) == LPID;
 }
 
 static void fill(void)
@@ -193,6 +221,7 @@ static void drop_everywhere(unsigned int p)
 }
 
 static void interfere(void);
+static void happen(void);
 
 void kht_lock(struct kht_ledger *l)
 {
@@ -391,12 +420,35 @@ static bool defer_page(unsigned int p)
 	return kht_defer_page(&ledger, threads, page_of(p));
 }
 
+/* From begin to end the host uses the guest's translations; an interrupt does not end that. */
+static void quadrant_begin(unsigned int cpu)
+{
+	unsigned int was = this_cpu;
+
+	if (running[cpu] || cpu == this_cpu || off[cpu])
+		return;
+	this_cpu = cpu;
+	threads[cpu].quadrant = kht_key(LPID, 0);
+	fill();
+	if (kht_arrive(&ledger, &threads[cpu].quadrant, kht_key(LPID, 0), cpu))
+		kht_settle(&ledger, &threads[cpu], cpu, threads_of(cpu));
+	running[cpu] = true;
+	use();
+	this_cpu = was;
+}
+
+static void quadrant_end(unsigned int cpu)
+{
+	running[cpu] = false;
+	kht_leave(&threads[cpu].quadrant);
+}
+
 static void invalidate(unsigned int p)
 {
 	if (gone[p])
 		return;
 	change(p);
-	if (!defer_page(p)) {
+	if (detaching || !defer_page(p)) {
 		drop_everywhere(p);
 		fill();
 	}
@@ -442,6 +494,27 @@ static void absorb_all(void)
 	kht_absorb_full(&ledger);
 }
 
+/* src/guest/sweep.c: all HPTEs that the host has found valid, none of which is covered before it returns. */
+static void sweep(void)
+{
+	unsigned int p;
+
+	for (p = 0; p < PAGES; p++) {
+		if (gone[p])
+			continue;
+		change(p);
+		kht_absorb_page(&ledger, page_of(p));
+	}
+	if (!kht_reach_absorbed(&ledger, threads, KHT_NO_THREAD)) {
+		for (p = 0; p < PAGES; p++)
+			drop_everywhere(p);
+		fill();
+	}
+	for (p = 0; p < PAGES; p++)
+		if (!gone[p])
+			returned(p);
+}
+
 /* The end of the batch, or a notifier: the pages that were gone before are free after it. */
 static void cover(void)
 {
@@ -451,7 +524,7 @@ static void cover(void)
 	for (p = 0; p < PAGES; p++)
 		mine[p] = gone[p];
 	if (!kht_mutant(KHT_MUT_OTHERS_IGNORE_BATCH))
-		kht_cover(&ledger, threads, below(3), nondet_bool());
+		kht_cover(&ledger, threads, below(3), !detaching && nondet_bool());
 	for (p = 0; p < PAGES; p++)
 		if (mine[p] && gone[p])
 			returned(p);
@@ -516,18 +589,34 @@ static void publish(void)
 	kht_unlock(&ledger);
 }
 
-/* At most once. */
+/*
+ * At most TIMES, and not in the middle of each other. While it detaches nobody decides any more: no page is absorbed
+ * (kht_wait_for_ops()), and what is invalidated is broadcast.
+ */
 static void interfere(void)
 {
-	if (interfered || !nondet_bool())
+	static bool within;
+
+	if (within || !interferences || !nondet_bool())
 		return;
-	interfered = true;
-	switch (below(7)) {
+	interferences--;
+	within = true;
+	happen();
+	within = false;
+}
+
+static void happen(void)
+{
+	switch (below(8)) {
+	case 7:
+		return enter(3);
 	case 6:
+		if (detaching)
+			return;
 		absorb(1);
 		return publish();
 	case 5:
-		if (prepare(2))
+		if (!detaching && prepare(2))
 			online(2);
 		return;
 	case 0:
@@ -544,12 +633,10 @@ static void interfere(void)
 }
 
 /* Invariant 8: kht_domains_pay(); the interrupt finds no CPU that is off. */
-static void pay(void)
+static void pay_processes(void)
 {
 	unsigned int cpu;
 
-	cover();
-	kht_pay_all(&ledger);
 	for (cpu = 0; cpu < CPUS; cpu++) {
 		if (off[cpu])
 			continue;
@@ -558,6 +645,13 @@ static void pay(void)
 		kht_pay_process(&ledger, cpu);
 	}
 	this_cpu = CPUS;
+}
+
+static void pay(void)
+{
+	cover();
+	kht_pay_all(&ledger);
+	pay_processes();
 }
 
 /* Stock's entry settles nothing. */
@@ -608,13 +702,12 @@ static void start(void)
 int main(void)
 {
 	start();
-	interfered = true;
 	this_cpu = CPUS;
 	FIRST
 #ifdef THEN
-	interfered = false;
+	interferences = TIMES;
 	THEN
-	interfered = true;
+	interferences = 0;
 	LAST
 #endif
 	return 0;
