@@ -18,7 +18,7 @@ struct kht_thread *kht_threads;
 struct kht_vcpu *const kht_no_vcpus[KVM_MAX_VCPUS];
 bool kht_hash_owing, kht_hash_deferring;
 struct kht_feature kht_features[KHT_NR_FEATURES];
-struct kht_domain *kht_domain_table[KHT_NR_LPIDS];
+struct kht_domain *kht_domain_table[KHT_DOMAIN_PLACES];
 bool kht_param_defer, kht_param_lazy_move, kht_param_hpt_defer, kht_param_hpt_local;
 unsigned int kht_param_batch_ceiling;
 struct kht_stats kht_totals;

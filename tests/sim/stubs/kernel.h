@@ -27,6 +27,8 @@ typedef struct { u64 word; } pgd_t, pte_t;
 #define lockdep_assert_held(x)
 #define lockdep_assert_irqs_enabled()
 #define cpu_to_be64(x)	(x)
+/* The simulated machine is no partition of a hypervisor. */
+#define IS_ENABLED(option)	0
 
 /* Accesses, of whatever type */
 
