@@ -130,10 +130,10 @@ enum kht_mutant {
 	KHT_MUT_FAULTS_AGAIN,		/* 53: each page harvested or aged makes every fault in flight start again */
 	KHT_MUT_FREED_UNRECORDED,	/* 54: a shadow's tables are freed, and their flush is recorded when it comes */
 	/* Of src/power, in a partition. */
-	KHT_MUT_REFUSAL_IGNORED = 60,	/* 60: a flush that the hypervisor refuses is taken for executed */
-	KHT_MUT_SHORT_RANGE,		/* 61: a range ends one page early */
+	KHT_MUT_REFUSAL_IGNORED,	/* 55: a flush that the hypervisor refuses is taken for executed */
+	KHT_MUT_SHORT_RANGE,		/* 56: a range ends one page early */
 	/* Of batches again. */
-	KHT_MUT_CREDIT_UNFLUSHED,	/* 62: what a batch has absorbed is credited, and not flushed */
+	KHT_MUT_CREDIT_UNFLUSHED,	/* 57: what a batch has absorbed is credited, and not flushed */
 };
 
 /* DEBUG_MUTANT=any: one build for all of them; the module's parameter says which (src/module/faults.c). */

@@ -62,13 +62,13 @@ partition() {
 	red 8 detach-pays-what-is-owed detach_pays
 	red 9 guest-data-in-unmap-single run module unmap-single --variant idle --rounds 2
 	red 16 guest-data-in-unmap-single run module unmap-single --variant running --pages 32 --rounds 10
-	red 61 guest-data-in-unmap run module unmap --variant idle --rounds 2
-	red 62 guest-data-in- keeps_up
+	red 56 guest-data-in-unmap run module unmap --variant idle --rounds 2
+	red 57 guest-data-in- keeps_up
 }
 
 # The same, and it refuses some.
 refusals() {
-	red 60 guest-data-in-unmap-single run module unmap-single --variant idle --pages 32 --rounds 20
+	red 55 guest-data-in-unmap-single run module unmap-single --variant idle --pages 32 --rounds 20
 }
 
 more=
