@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Between the two modules of the replacement flavour: a kvm-hv.ko built from the
- * distro's own source (src/direct), which calls this table instead of being traced,
- * and kvm-hv-tlb.ko, which fills it while it is attached (src/attach/direct.c). A member that
- * is NULL stands for stock behaviour, so kvm-hv.ko works alone, and kvm-hv-tlb.ko
- * may come and go under running guests.
+ * Between the two modules of the replacement flavour: a kvm-hv.ko built from
+ * the distro's own source (src/direct), which calls this table instead of being
+ * traced, and kvm-hv-tlb.ko, which fills it while it is attached
+ * (src/attach/direct.c). A member that is NULL stands for stock behaviour, so
+ * kvm-hv.ko works alone, and kvm-hv-tlb.ko may come and go under running
+ * guests.
  *
- * A caller reads a member once, without a lock and with preemption off. Clearing one
- * waits for a grace period; for the end of calls, kht_detach_ops() does.
+ * A caller reads a member once, without a lock and with preemption off.
+ * Clearing one waits for a grace period; for the end of calls, kht_detach_ops()
+ * does.
  */
 #ifndef KHT_DIRECT_H
 #define KHT_DIRECT_H
@@ -17,9 +19,10 @@
 #include "core/ledger.h"
 
 /*
- * On each CPU: the vCPU that has entered here last, if its next entry takes no more than what
- * kht_mark() does and its exit no more than kht_leave(). The other members describe that vCPU. Written on
- * that CPU with preemption off; others may empty it (KHT_NOBODY).
+ * On each CPU: the vCPU that has entered here last, if its next entry takes no
+ * more than what kht_mark() does and its exit no more than kht_leave(). The
+ * other members describe that vCPU. Written on that CPU with preemption off;
+ * others may empty it (KHT_NOBODY).
  */
 struct kht_seat {
 	const struct kvm_vcpu *vcpu;	/* KHT_NOBODY: each entry is kht_direct's */
@@ -29,8 +32,9 @@ struct kht_seat {
 };
 
 /*
- * No vCPU. Not NULL: where the kernel enters all vCPUs of a core at once (POWER8 and older, where
- * nobody is ever attached) it has none in hand (kvmppc_run_core()).
+ * No vCPU. Not NULL: where the kernel enters all vCPUs of a core at once
+ * (POWER8 and older, where nobody is ever attached) it has none in hand
+ * (kvmppc_run_core()).
  */
 #define KHT_NOBODY	((const struct kvm_vcpu *)1)
 
@@ -45,11 +49,14 @@ struct kht_direct {
 	struct kht_seat __percpu *seat;
 
 	/*
-	 * Interrupts are soft-disabled: the whole of an entry, for a vCPU that is not
-	 * seat->vcpu or owes something.
+	 * Interrupts are soft-disabled: the whole of an entry, for a vCPU that
+	 * is not seat->vcpu or owes something.
 	 */
 	void (*enter)(struct kvm_vcpu *vcpu);
-	/* The vCPU was on another CPU before; it leaves this one and may have something to do. */
+	/*
+	 * The vCPU was on another CPU before; it leaves this one and may have
+	 * something to do.
+	 */
 	void (*vcpu_load)(struct kvm_vcpu *vcpu, int cpu);
 	void (*vcpu_put)(struct kvm_vcpu *vcpu);
 
@@ -74,7 +81,10 @@ struct kht_direct {
 	bool (*quadrant_begin)(u64 lpid);
 	void (*quadrant_end)(void);
 
-	/* An L1 invalidates for its nested guests; the call ends at its next entry, or when it is put. */
+	/*
+	 * An L1 invalidates for its nested guests; the call ends at its next
+	 * entry, or when it is put.
+	 */
 	void (*call_begin)(struct kvm_vcpu *vcpu);
 
 	/* In the place of @stock, which they call; they sleep. */
@@ -83,7 +93,9 @@ struct kht_direct {
 	long (*harvest_hash)(struct kvm *kvm, struct kvm_memory_slot *slot, unsigned long *map,
 			     kht_harvest_fn stock);
 
-	/* On the vCPU's thread. True: done, *@ret is the hcall's return code. */
+	/*
+	 * On the vCPU's thread. True: done, *@ret is the hcall's return code.
+	 */
 	bool (*h_remove)(struct kvm_vcpu *vcpu, unsigned long flags, unsigned long index,
 			 unsigned long avpn, long *ret);
 	bool (*h_bulk_remove)(struct kvm_vcpu *vcpu, long *ret);

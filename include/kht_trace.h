@@ -45,7 +45,10 @@ TRACE_EVENT(kht_invalidate,
 		  kht_page_shift(__entry->page), __entry->deferred ? "deferred" : "broadcast")
 );
 
-/* An invalidation of a hash guest's HPTE, by host or guest; rb names it as tlbie does. */
+/*
+ * An invalidation of a hash guest's HPTE, by host or guest; rb names it as
+ * tlbie does.
+ */
 TRACE_EVENT(kht_hash,
 	TP_PROTO(u32 lpid, u64 rb, int reach),
 	TP_ARGS(lpid, rb, reach),

@@ -13,15 +13,16 @@
  *	8. while hpt_defer or hpt_local	is set: hash guests may owe; while hpt_local
  *	   is set: hooks on their hcalls
  *
- * A kvm-hv.ko of the replacement flavour brings the means of 1, 3 (in part), 4, 7 and 8 itself
- * (direct.c); the steps are the same.
+ * A kvm-hv.ko of the replacement flavour brings the means of 1, 3 (in part), 4,
+ * 7 and 8 itself (direct.c); the steps are the same.
  *
  * out	8. 7. 6. decisions are stock's again; wait until nobody decides any more
  *	   every debt is paid while the entry hook still settles	(8)
  *	5. domains go
  *	4. ... 1. in reverse, the hooks of 7 and 8 with those of 1
  *
- * Each step that fails undoes those before it, except the hooks of steps 1, 7 and 8:
+ * Each step that fails undoes those before it, except the hooks of steps 1, 7
+ * and 8:
  *
  *	hooks that fail		lost (its name in status), and left to stock
  *	1, all but hash		defer, and all that needs it; moves are still ours
@@ -132,7 +133,10 @@ static bool find_partition_setter(void)
 	return fn;
 }
 
-/* In a partition; what a flush falls back on is there from the first entry on, which may settle. */
+/*
+ * In a partition; what a flush falls back on is there from the first entry on,
+ * which may settle.
+ */
 static bool find_flusher(void)
 {
 	flush_lpid_fn fn = find_function("kvmhv_flush_lpid", why_passive);
@@ -183,7 +187,10 @@ static void attach_nested(void)
 	if (!attach_feature(KHT_NESTED, KHT_HOOKS_NESTED))
 		return;
 	kht_turn(KHT_NESTED_CALLS, attach_feature(KHT_NESTED_CALLS, KHT_HOOKS_CALLS));
-	/* After the hooks; partner: mmu_lock, under which publish_existing() shows a domain made since. */
+	/*
+	 * After the hooks; partner: mmu_lock, under which publish_existing()
+	 * shows a domain made since.
+	 */
 	smp_store_release(&kht_features[KHT_NESTED].on, true);
 }
 
@@ -199,7 +206,10 @@ void kht_need_nested(void)
 	mutex_unlock(&later_mutex);
 }
 
-/* Their cost is paid by all hash guests, at every such hcall: so they follow the parameter. */
+/*
+ * Their cost is paid by all hash guests, at every such hcall: so they follow
+ * the parameter.
+ */
 static void follow_hpt_local(void)
 {
 	bool want = READ_ONCE(kht_param_hpt_local) && kht_is_on(KHT_HPT_DEFER);
@@ -217,10 +227,11 @@ static void follow_hpt_local(void)
 }
 
 /*
- * Invariants 1 and 9: an entry that has not seen kht_hash_owing yet takes what is recorded for executed
- * (kht_excuse()). So it is over before anything becomes a debt. The fences of invariant 4 would not do: the entry
- * is marked by then, and no longer behind. Partner of the grace period: preemption off, at entry and in quadrant
- * accesses.
+ * Invariants 1 and 9: an entry that has not seen kht_hash_owing yet takes what
+ * is recorded for executed (kht_excuse()). So it is over before anything
+ * becomes a debt. The fences of invariant 4 would not do: the entry is marked
+ * by then, and no longer behind. Partner of the grace period: preemption off,
+ * at entry and in quadrant accesses.
  * litmus: hash-owing
  */
 static void start_hash_debts(void)
@@ -259,7 +270,10 @@ void kht_apply_hpt(void)
 	mutex_unlock(&hash_mutex);
 }
 
-/* From here on kht_need_nested() does nothing, no hcall is hooked, and no hash guest owes. */
+/*
+ * From here on kht_need_nested() does nothing, no hcall is hooked, and no hash
+ * guest owes.
+ */
 static void stop_deciding(void)
 {
 	mutex_lock(&later_mutex);
@@ -354,8 +368,10 @@ unhook:
 }
 
 /*
- * Returns 0 with at least vCPU moves ours, in a partition the entry, or an error and nothing attached. kvm-hv may go again afterwards, as
- * without us: each guest holds it, and when it goes the caller detaches before its text does (kht_is_attached_to()).
+ * Returns 0 with at least vCPU moves ours, in a partition the entry, or an
+ * error and nothing attached. kvm-hv may go again afterwards, as without us:
+ * each guest holds it, and when it goes the caller detaches before its text
+ * does (kht_is_attached_to()).
  */
 int kht_attach(void)
 {

@@ -29,15 +29,19 @@ int kht_attach_entry(void);
 void kht_detach_entry(void);
 
 /*
- * A guest may run guests of its own from now on: hooks what only those need, once,
- * so that a host without them does not pay for it. The caller is in kht_inside.
+ * A guest may run guests of its own from now on: hooks what only those need,
+ * once, so that a host without them does not pay for it. The caller is in
+ * kht_inside.
  */
 void kht_need_nested(void);
 
 /* The parameter hpt_defer or hpt_local has changed. May sleep. */
 void kht_apply_hpt(void);
 
-/* src/attach/hooks.c: functions of the kernel whose work is done here, or announced */
+/*
+ * src/attach/hooks.c: functions of the kernel whose work is done here, or
+ * announced
+ */
 enum kht_hooks {
 	KHT_HOOKS_INVALIDATIONS,
 	KHT_HOOKS_RADIX_ONLY,		/* the same without those of hash guests */
@@ -47,15 +51,24 @@ enum kht_hooks {
 	KHT_HOOKS_HCALLS,
 };
 
-/* src/attach/no-hooks.c for a kernel that was built without what they need (Kbuild) */
+/*
+ * src/attach/no-hooks.c for a kernel that was built without what they need
+ * (Kbuild)
+ */
 int kht_attach_hooks(enum kht_hooks which, char why[KHT_WHY]);
 void kht_detach_hooks(enum kht_hooks which);
 
-/* src/attach/early_return.S, instead.S: where ftrace goes on instead of a hooked function */
+/*
+ * src/attach/early_return.S, instead.S: where ftrace goes on instead of a
+ * hooked function
+ */
 void kht_early_return(void);
 void kht_instead_of_harvest(void);
 
-/* src/attach/direct.c: a kvm-hv that calls us; the other files turn to it by themselves */
+/*
+ * src/attach/direct.c: a kvm-hv that calls us; the other files turn to it by
+ * themselves
+ */
 bool kht_direct_find(const char **why);		/* at the beginning of an attachment */
 bool kht_is_direct(void);
 int kht_direct_hooks(enum kht_hooks which, char why[KHT_WHY]);
@@ -63,7 +76,10 @@ void kht_direct_unhook(enum kht_hooks which);
 void kht_direct_entry(void);
 void kht_direct_no_entry(void);
 
-/* A function pointer in somebody's table that we set in place: of kvmppc_hv_ops, of kht_direct. */
+/*
+ * A function pointer in somebody's table that we set in place: of
+ * kvmppc_hv_ops, of kht_direct.
+ */
 struct kht_member {
 	size_t offset;
 	void *ours;
@@ -88,7 +104,10 @@ kht_vcpu_create_fn kht_before_vcpu_create(struct kvm_vcpu *vcpu);
 /* src/attach/vcpu_create.S: a member of kvmppc_hv_ops */
 int kht_vcpu_create(struct kvm_vcpu *vcpu);
 
-/* src/attach/ops.c: members of kvmppc_hv_ops, and what is done in the place of functions they call */
+/*
+ * src/attach/ops.c: members of kvmppc_hv_ops, and what is done in the place of
+ * functions they call
+ */
 long kht_harvest(struct kvm *kvm, struct kvm_memory_slot *slot, unsigned long *map,
 		 kht_harvest_fn stock);
 int kht_attach_ops(void);

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The replacement flavour: a kvm-hv.ko of our own making calls kht_direct (include/kht_direct.h).
- * What ftrace and a tracepoint do for the shim are members of that table here; the rest of kvmppc_hv_ops is wrapped as always (ops.c).
+ * The replacement flavour: a kvm-hv.ko of our own making calls kht_direct
+ * (include/kht_direct.h). What ftrace and a tracepoint do for the shim are
+ * members of that table here; the rest of kvmppc_hv_ops is wrapped as always
+ * (ops.c).
  */
 #include <linux/module.h>
 #include <linux/string.h>
@@ -81,8 +83,9 @@ static void set_members(const struct kht_member *m, unsigned int n, bool on)
 }
 
 /*
- * Is the kvm-hv that is loaded one of ours, made with this very version? The caller
- * holds it. *@why says what is wrong with one that is ours and does not fit.
+ * Is the kvm-hv that is loaded one of ours, made with this very version? The
+ * caller holds it. *@why says what is wrong with one that is ours and does not
+ * fit.
  */
 bool kht_direct_find(const char **why)
 {
@@ -108,7 +111,10 @@ bool kht_is_direct(void)
 	return table;
 }
 
-/* As kht_attach_hooks() and kht_detach_hooks(). Nobody is on the way in any more on return. */
+/*
+ * As kht_attach_hooks() and kht_detach_hooks(). Nobody is on the way in any
+ * more on return.
+ */
 int kht_direct_hooks(enum kht_hooks which, char why[KHT_WHY])
 {
 	if (kht_fault_name("kht_direct")) {
@@ -120,8 +126,9 @@ int kht_direct_hooks(enum kht_hooks which, char why[KHT_WHY])
 }
 
 /*
- * Members are called with preemption off, but for harvests, which sleep: a task that has fetched one of them is
- * inside on return (kht_harvest()), or has been.
+ * Members are called with preemption off, but for harvests, which sleep: a task
+ * that has fetched one of them is inside on return (kht_harvest()), or has
+ * been.
  * litmus: detach-ops
  */
 void kht_direct_unhook(enum kht_hooks which)
@@ -141,8 +148,9 @@ void kht_direct_entry(void)
 }
 
 /*
- * No vCPU has a seat any more (kht_forget_entries()), so each entry comes to the member, with
- * preemption off, and before RCU is told that the CPU is in a guest.
+ * No vCPU has a seat any more (kht_forget_entries()), so each entry comes to
+ * the member, with preemption off, and before RCU is told that the CPU is in a
+ * guest.
  * litmus: detach-ops
  */
 void kht_direct_no_entry(void)

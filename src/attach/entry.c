@@ -39,7 +39,10 @@ static int look(struct notifier_block *nb, unsigned long action, void *data)
 
 static struct notifier_block looker = { .notifier_call = look };
 
-/* The tracepoint stays: the caller holds kvm-hv, and detaches when that goes (kht_attach()). */
+/*
+ * The tracepoint stays: the caller holds kvm-hv, and detaches when that goes
+ * (kht_attach()).
+ */
 static int attach_tracepoint(void)
 {
 	enter = NULL;

@@ -1,20 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Hooks: all the work is done in the ftrace handler. Where nothing is left for the traced function
- * to do, the handler lets ftrace go on at kht_early_return() in its place, with the result in r3. What
- * is no work for a handler has a stub of its own (instead.S).
- * Not at the caller's address: a function_graph tracer or a return probe, whose handler may have run
- * before this one, has then written down a return that never comes, and the next one meets the
- * wrong entry (the host panics).
+ * Hooks: all the work is done in the ftrace handler. Where nothing is left for
+ * the traced function to do, the handler lets ftrace go on at
+ * kht_early_return() in its place, with the result in r3. What is no work for a
+ * handler has a stub of its own (instead.S). Not at the caller's address: a
+ * function_graph tracer or a return probe, whose handler may have run before
+ * this one, has then written down a return that never comes, and the next one
+ * meets the wrong entry (the host panics).
  *
- * Handlers run with preemption off (FTRACE_OPS_FL_RECURSION) and must not sleep. IPMODIFY makes
- * ftrace refuse a function that somebody else (a live patch) already redirects, and later a live
- * patch of a function that is hooked here. PERMANENT makes it refuse to be switched off
- * (kernel.ftrace_enabled) while the module relies on it.
+ * Handlers run with preemption off (FTRACE_OPS_FL_RECURSION) and must not
+ * sleep. IPMODIFY makes ftrace refuse a function that somebody else (a live
+ * patch) already redirects, and later a live patch of a function that is hooked
+ * here. PERMANENT makes it refuse to be switched off (kernel.ftrace_enabled)
+ * while the module relies on it.
  *
- * Never SAVE_REGS: then ftrace restores r13 too, the CPU's PACA, and on a kernel with
- * preemption a task that has moved to another CPU meanwhile goes on with the wrong one (the
- * quadrant access and the hcalls are preemptible). Without, a handler has r3 to r10, nip and link.
+ * Never SAVE_REGS: then ftrace restores r13 too, the CPU's PACA, and on a
+ * kernel with preemption a task that has moved to another CPU meanwhile goes on
+ * with the wrong one (the quadrant access and the hcalls are preemptible).
+ * Without, a handler has r3 to r10, nip and link.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -64,16 +67,20 @@ static bool on_flush_full(struct pt_regs *regs)
 	return kht_on_flush_full(regs->gpr[3]);
 }
 
-/* kvmppc_radix_tlbie_page(kvm, addr, shift, lpid), where shift 0 is a page of this kernel's size. */
+/*
+ * kvmppc_radix_tlbie_page(kvm, addr, shift, lpid), where shift 0 is a page of
+ * this kernel's size.
+ */
 static bool on_tlbie_page(struct pt_regs *regs)
 {
 	return kht_on_flush_page(regs->gpr[6], regs->gpr[4], 1UL << ((u32)regs->gpr[5] ?: PAGE_SHIFT));
 }
 
 /*
- * kvmppc_radix_flush_pwc(kvm, lpid), which the compiler clones without its first argument, for it has no use. The
- * hypervisor is asked in any case: it costs no more than the table that goes, and nothing rests on
- * which argument is the LPID but this flush of it.
+ * kvmppc_radix_flush_pwc(kvm, lpid), which the compiler clones without its
+ * first argument, for it has no use. The hypervisor is asked in any case: it
+ * costs no more than the table that goes, and nothing rests on which argument
+ * is the LPID but this flush of it.
  */
 static bool on_flush_pwc(struct pt_regs *regs)
 {
@@ -82,10 +89,11 @@ static bool on_flush_pwc(struct pt_regs *regs)
 }
 
 /*
- * The guard needs both ends of the function, so the handler calls it. It does not sleep
- * either (it disables preemption and page faults itself). ftrace lets one level of recursion
- * through, for an interrupt that comes before the context is known (TRACE_CTX_TRANSITION): so the
- * handler meets its own call, and leaves that to the original.
+ * The guard needs both ends of the function, so the handler calls it. It does
+ * not sleep either (it disables preemption and page faults itself). ftrace lets
+ * one level of recursion through, for an interrupt that comes before the
+ * context is known (TRACE_CTX_TRANSITION): so the handler meets its own call,
+ * and leaves that to the original.
  */
 static bool on_quadrant(struct pt_regs *regs)
 {
@@ -99,8 +107,8 @@ static bool on_quadrant(struct pt_regs *regs)
 }
 
 /*
- * It may take long and sleep, so it is not for a handler. Its own call of the kernel's function comes by here
- * too, and goes on.
+ * It may take long and sleep, so it is not for a handler. Its own call of the
+ * kernel's function comes by here too, and goes on.
  */
 static bool on_harvest(struct pt_regs *regs)
 {
@@ -214,7 +222,10 @@ static bool on_range_call(struct pt_regs *regs)
 #define HARVEST_RADIX	"kvmppc_hv_get_dirty_log_radix"
 #define HARVEST_HASH	"kvmppc_hv_get_dirty_log_hpt"
 
-/* The most frequent ones first; those of hash guests last, for a kernel where they cannot be had. */
+/*
+ * The most frequent ones first; those of hash guests last, for a kernel where
+ * they cannot be had.
+ */
 #define HASH_HOOKS	4
 
 static struct hook invalidations[] = {
@@ -260,9 +271,9 @@ static struct hook hcalls[] = {
 };
 
 /*
- * One ops for all functions of a set: at each of them ftrace asks every ops of a
- * module in turn whether it is meant. It is allocated, since it may have to outlive the module
- * (abandon()).
+ * One ops for all functions of a set: at each of them ftrace asks every ops of
+ * a module in turn whether it is meant. It is allocated, since it may have to
+ * outlive the module (abandon()).
  */
 static struct hook_set {
 	struct hook *hooks;
@@ -317,7 +328,10 @@ static struct ftrace_ops *new_ops(struct hook_set *set, ftrace_func_t func, unsi
 	return ops;
 }
 
-/* A static function has one of these names, after which compiler passes have taken arguments of its away. */
+/*
+ * A static function has one of these names, after which compiler passes have
+ * taken arguments of its away.
+ */
 static void find_function(struct hook *h)
 {
 	static const char * const clones[] = { "", ".constprop.0", ".isra.0" };
@@ -343,10 +357,11 @@ static void free_ops(struct ftrace_ops *ops)
 }
 
 /*
- * ftrace has switched itself off after a fault of its own (ftrace_bug(), -ENODEV), and @ops stays on
- * its list, at every hooked function. STUB makes it pass over @ops, whose memory is given up. A handler
- * runs with preemption off; a task that is preempted in kht_early_return() gives up the CPU or
- * returns before synchronize_rcu_tasks() does.
+ * ftrace has switched itself off after a fault of its own (ftrace_bug(),
+ * -ENODEV), and @ops stays on its list, at every hooked function. STUB makes it
+ * pass over @ops, whose memory is given up. A handler runs with preemption off;
+ * a task that is preempted in kht_early_return() gives up the CPU or returns
+ * before synchronize_rcu_tasks() does.
  * litmus: detach-ops
  */
 static void abandon(struct ftrace_ops *ops, int rc)
@@ -373,7 +388,9 @@ static void notrace nothing(unsigned long ip, unsigned long parent_ip, struct ft
 {
 }
 
-/* Can @h alone be hooked, with these @flags? 0 or the error. Changes nothing. */
+/*
+ * Can @h alone be hooked, with these @flags? 0 or the error. Changes nothing.
+ */
 static int try_function(struct hook *h, unsigned long flags)
 {
 	struct ftrace_ops *ops = new_ops(NULL, nothing, flags);
@@ -391,7 +408,10 @@ static int try_function(struct hook *h, unsigned long flags)
 	return rc;
 }
 
-/* ftrace has one error for a function that is redirected and for being switched off. */
+/*
+ * ftrace has one error for a function that is redirected and for being switched
+ * off.
+ */
 static void say_who_is_busy(struct hook_set *set, char why[KHT_WHY])
 {
 	unsigned int i;
@@ -465,7 +485,8 @@ static int register_hooks(struct hook_set *set, struct ftrace_ops *ops, char why
 
 /*
  * All of a set or none. On failure @why is a sentence for the admin.
- * ftrace_free_filter() leaves stale pointers behind: ops is a new one each time.
+ * ftrace_free_filter() leaves stale pointers behind: ops is a new one each
+ * time.
  */
 int kht_attach_hooks(enum kht_hooks which, char why[KHT_WHY])
 {
@@ -488,7 +509,9 @@ int kht_attach_hooks(enum kht_hooks which, char why[KHT_WHY])
 	return rc;
 }
 
-/* Also waits until no handler runs any more, nor a task in kht_early_return(). */
+/*
+ * Also waits until no handler runs any more, nor a task in kht_early_return().
+ */
 void kht_detach_hooks(enum kht_hooks which)
 {
 	struct hook_set *set = &sets[which];

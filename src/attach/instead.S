@@ -6,9 +6,10 @@
 #include "address_of.S"
 
 /*
- * long kht_instead_of_harvest(kvm, slot, map), where ftrace goes on when on_harvest() (hooks.c) says so. It
- * calls kht_harvest() (ops.c) with the same arguments, in the context of the function that was
- * traced. How ftrace comes here, and the two words at the beginning: early_return.S.
+ * long kht_instead_of_harvest(kvm, slot, map), where ftrace goes on when
+ * on_harvest() (hooks.c) says so. It calls kht_harvest() (ops.c) with the same
+ * arguments, in the context of the function that was traced. How ftrace comes
+ * here, and the two words at the beginning: early_return.S.
  */
 _GLOBAL(kht_instead_of_harvest)
 #if defined(CONFIG_PPC_FTRACE_OUT_OF_LINE) && !defined(CONFIG_LIVEPATCH_64)

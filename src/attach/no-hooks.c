@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * In the place of hooks.c on a kernel without ftrace or kprobes: features that rest on hooks are off,
- * by name, and a replacement kvm-hv, which needs none, has them all the same.
+ * In the place of hooks.c on a kernel without ftrace or kprobes: features that
+ * rest on hooks are off, by name, and a replacement kvm-hv, which needs none,
+ * has them all the same.
  */
 #include <linux/errno.h>
 #include <linux/kconfig.h>

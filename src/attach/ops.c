@@ -65,7 +65,10 @@ static void our_destroy_vm(struct kvm *kvm)
 	srcu_read_unlock(&kht_inside, idx);
 }
 
-/* Runs @call as one batch of @kvm, with or without its shadows (kht_batch_begin()). */
+/*
+ * Runs @call as one batch of @kvm, with or without its shadows
+ * (kht_batch_begin()).
+ */
 #define BATCH(kvm, shadows, call) do {						\
 	int idx_ = srcu_read_lock(&kht_inside);				\
 	struct kht_domain *d_ = kht_batch_begin(kvm, shadows);			\
@@ -88,7 +91,10 @@ static int our_enable_nested(struct kvm *kvm)
 	return rc;
 }
 
-/* It waits for the VMM: so as a user of the module, for which rmmod does not wait, and not inside. */
+/*
+ * It waits for the VMM: so as a user of the module, for which rmmod does not
+ * wait, and not inside.
+ */
 static void audit(struct kvm *kvm)
 {
 	if (!READ_ONCE(kht_param_rc_audit) || !try_module_get(THIS_MODULE))
@@ -98,8 +104,9 @@ static void audit(struct kvm *kvm)
 }
 
 /*
- * In the place of @stock, which collects the dirty pages of @slot, with slots_lock held. Not of its caller, the
- * member get_dirty_log: that one then copies them to the VMM's memory, and may wait there for ever.
+ * In the place of @stock, which collects the dirty pages of @slot, with
+ * slots_lock held. Not of its caller, the member get_dirty_log: that one then
+ * copies them to the VMM's memory, and may wait there for ever.
  */
 long kht_harvest(struct kvm *kvm, struct kvm_memory_slot *slot, unsigned long *map,
 		 kht_harvest_fn stock)
@@ -180,7 +187,9 @@ static const struct kht_member members[] = {
 #endif
 };
 
-/* Others read a member once per call, without a lock: each change is one store. */
+/*
+ * Others read a member once per call, without a lock: each change is one store.
+ */
 int kht_attach_ops(void)
 {
 	unsigned int i;
@@ -195,7 +204,10 @@ int kht_attach_ops(void)
 	return 0;
 }
 
-/* Waits for every call that began through a wrapper. litmus: detach-decide, detach-batch */
+/*
+ * Waits for every call that began through a wrapper.
+ * litmus: detach-decide, detach-batch
+ */
 void kht_wait_for_ops(void)
 {
 	synchronize_rcu();
@@ -203,8 +215,9 @@ void kht_wait_for_ops(void)
 }
 
 /*
- * Nobody is on the last instructions of a wrapper, past its unlock or module_put(). A task that is
- * preempted there gives up the CPU first, or returns.
+ * Nobody is on the last instructions of a wrapper, past its unlock or
+ * module_put(). A task that is preempted there gives up the CPU first, or
+ * returns.
  * litmus: detach-ops
  */
 void kht_wait_for_text(void)

@@ -6,10 +6,12 @@
 #include "address_of.S"
 
 /*
- * int kht_vcpu_create(vcpu), a member of kvmppc_hv_ops. The kernel's own may wait for as long as a VMM
- * likes, for a lock whose holder reads the VMM's memory. With a frame of ours below it
- * the module could not be taken out. So kht_before_vcpu_create() (ops.c) comes first, and the
- * kernel's function, whose address it returns, goes back to our caller, which restores its TOC pointer itself.
+ * int kht_vcpu_create(vcpu), a member of kvmppc_hv_ops. The kernel's own may
+ * wait for as long as a VMM likes, for a lock whose holder reads the VMM's
+ * memory. With a frame of ours below it the module could not be taken out. So
+ * kht_before_vcpu_create() (ops.c) comes first, and the kernel's function,
+ * whose address it returns, goes back to our caller, which restores its TOC
+ * pointer itself.
  */
 _GLOBAL(kht_vcpu_create)
 	mflr	r0

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Beside <asm/kvm_book3s.h>: the API for nested guests that a partition's kvm-hv uses. */
+/*
+ * Beside <asm/kvm_book3s.h>: the API for nested guests that a partition's
+ * kvm-hv uses.
+ */
 #ifndef KHT_COMPAT_KVM_BOOK3S_H
 #define KHT_COMPAT_KVM_BOOK3S_H
 

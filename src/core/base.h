@@ -99,7 +99,9 @@ enum kht_mutant {
 	KHT_MUT_NO_MOVE_DEBT,		/* 14: a moved vCPU leaves no process-scope debt */
 	KHT_MUT_HOTPLUG_CLEAN,		/* 15: a CPU that comes online owes nothing */
 	KHT_MUT_NO_BROADCAST,		/* 16: somebody in guest, and yet no broadcast */
-	/* Of src/power; 17 to 23 are the simulator's own (tests/sim/guest.h). */
+	/*
+	 * Of src/power; 17 to 23 are the simulator's own (tests/sim/guest.h).
+	 */
 	KHT_MUT_WRONG_SCOPE = 24,	/* 24: PRS=1 for what the host has unmapped */
 	KHT_MUT_WRONG_PAGE_SIZE,	/* 25: replay with the AP of another page size */
 	KHT_MUT_ONE_SET,		/* 26: a flush of the LPID does one congruence class */
@@ -136,7 +138,10 @@ enum kht_mutant {
 	KHT_MUT_CREDIT_UNFLUSHED,	/* 57: what a batch has absorbed is credited, and not flushed */
 };
 
-/* DEBUG_MUTANT=any: one build for all of them; the module's parameter says which (src/module/faults.c). */
+/*
+ * DEBUG_MUTANT=any: one build for all of them; the module's parameter says
+ * which (src/module/faults.c).
+ */
 #ifdef KHT_ANY_MUTANT
 extern unsigned int kht_mutant_now;
 #define KHT_MUTANT	kht_mutant_now

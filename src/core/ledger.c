@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The ledger of one domain: recorded invalidations, and the threads that have caught up.
+ * The ledger of one domain: recorded invalidations, and the threads that have
+ * caught up.
  *
  * An invalidation gets a generation. A thread enters the guest only when its
  * own generation, seen[cpu], has reached the domain's, gen. The protocol, with
@@ -50,9 +51,9 @@ size_t kht_ledger_bytes(u32 nr_threads, u32 log_size)
 }
 
 /*
- * Sets up a ledger in @zeroed, KHT_CACHELINE-aligned zeroed memory. Every thread starts
- * as unknown (0 < gen) and owes a full flush: the LPID may have belonged to
- * another guest (invariant 5).
+ * Sets up a ledger in @zeroed, KHT_CACHELINE-aligned zeroed memory. Every
+ * thread starts as unknown (0 < gen) and owes a full flush: the LPID may have
+ * belonged to another guest (invariant 5).
  */
 struct kht_ledger *kht_ledger_init(void *zeroed, u32 lpid, u32 nr_threads, u32 log_size)
 {
@@ -121,7 +122,10 @@ static bool logged(const struct kht_ledger *l, u64 from)
 	return l->gen + l->staged - from <= l->log_size;
 }
 
-/* Of a log that holds them. Under the lock for longer than anything else is: a division for all, not for each entry. */
+/*
+ * Of a log that holds them. Under the lock for longer than anything else is: a
+ * division for all, not for each entry.
+ */
 static u32 copy_log(const struct kht_ledger *l, u64 *pages, u64 from)
 {
 	u32 size = l->log_size, n, at, count;
@@ -194,8 +198,9 @@ struct kht_debt kht_owed(struct kht_ledger *l, struct kht_thread *t, unsigned in
 
 /*
  * The flushes that kht_owed() asked for have finished (their ptesync is done).
- * Release: the flush comes before the number that vouches for it, and so does what the thread
- * did before through the old translations (partner: kht_others_behind(), which passes over it then).
+ * Release: the flush comes before the number that vouches for it, and so does
+ * what the thread did before through the old translations (partner:
+ * kht_others_behind(), which passes over it then).
  * litmus: settle-sibling, settled-free, settled-copy
  */
 void kht_settled(struct kht_ledger *l, unsigned int cpu, const struct kht_debt *d)
@@ -221,9 +226,9 @@ u64 kht_leave_core(struct kht_ledger *l, struct kht_core core)
 }
 
 /*
- * Does @page follow the newest staged one? Then both have one generation, and the log one entry of
- * both. Nobody has read that entry: what is staged is not published yet, and whoever
- * publishes it holds the lock.
+ * Does @page follow the newest staged one? Then both have one generation, and
+ * the log one entry of both. Nobody has read that entry: what is staged is not
+ * published yet, and whoever publishes it holds the lock.
  */
 static bool joins_run(struct kht_ledger *l, u64 page)
 {
@@ -283,7 +288,9 @@ u64 kht_commit(struct kht_ledger *l)
 	return l->gen;
 }
 
-/* The page of generation @gen; false if it is no page or no longer in the log. */
+/*
+ * The page of generation @gen; false if it is no page or no longer in the log.
+ */
 bool kht_log_page(const struct kht_ledger *l, u64 gen, u64 *page)
 {
 	if (gen <= l->full || !logged(l, gen - 1))
@@ -314,12 +321,14 @@ static bool word_behind(const struct kht_ledger *l, const struct kht_thread *thr
  * The fence orders the raise of gen before the look; its partner is the fence
  * in kht_mark().
  *
- * The second one is for a caller that, told "nobody", goes on to read what they have done: a
- * page to copy, R and C of an HPTE. Its partners are the releases by which a mark goes
- * or a thread is done settling (kht_leave(), kht_arrive(), kht_settled()).
+ * The second one is for a caller that, told "nobody", goes on to read what they
+ * have done: a page to copy, R and C of an HPTE. Its partners are the releases
+ * by which a mark goes or a thread is done settling (kht_leave(), kht_arrive(),
+ * kht_settled()).
  *
- * @self, if any, is the thread that asks, with preemption off and out of guest mode: its
- * mark means no more than that a vCPU is loaded there, which settles before it runs on.
+ * @self, if any, is the thread that asks, with preemption off and out of guest
+ * mode: its mark means no more than that a vCPU is loaded there, which settles
+ * before it runs on.
  * litmus: entry-invalidate, leave-free, leave-copy, switch-free, settled-free, settled-copy
  */
 bool kht_others_behind(const struct kht_ledger *l, const struct kht_thread *threads,

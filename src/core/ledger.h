@@ -4,8 +4,8 @@
  * recorded, and how far each hardware thread has caught up. Specified by
  * invariants 1 to 5 of doc/design.md; see src/core/ledger.c for the argument.
  *
- * Locking: functions marked [lock] need kht_lock(); none of the others takes it.
- * src/core/protocol.h has the whole steps an outsider calls.
+ * Locking: functions marked [lock] need kht_lock(); none of the others takes
+ * it. src/core/protocol.h has the whole steps an outsider calls.
  */
 #ifndef KHT_LEDGER_H
 #define KHT_LEDGER_H
@@ -22,13 +22,18 @@ struct kht_thread {
 	u64 *replay;		/* scratch for kht_owed(): log_entries pages */
 } kht_aligned;
 
-/* The threads that share one TLB with a thread (cpu_first_tlb_thread_sibling()). */
+/*
+ * The threads that share one TLB with a thread
+ * (cpu_first_tlb_thread_sibling()).
+ */
 struct kht_core {
 	unsigned int first, last, step;
 };
 
 struct kht_ledger {
-	/* Read on every guest entry, written when an invalidation is recorded. */
+	/*
+	 * Read on every guest entry, written when an invalidation is recorded.
+	 */
 	u64 gen;		/* newest recorded invalidation; starts at 1 */
 	u32 lpid;
 	u32 nr_threads;
@@ -70,8 +75,9 @@ struct kht_debt {
 };
 
 /*
- * A logged page: guest real address with the page shift in its low bits. A run of pages has in the
- * top bits, which no radix address uses, how many of the same size follow the first.
+ * A logged page: guest real address with the page shift in its low bits. A run
+ * of pages has in the top bits, which no radix address uses, how many of the
+ * same size follow the first.
  */
 #define KHT_GPA_BITS	52
 #define KHT_RUN_MAX	(1U << (64 - KHT_GPA_BITS))	/* pages */
@@ -119,23 +125,28 @@ static inline bool kht_visited(const struct kht_ledger *l, unsigned int cpu)
 }
 
 /*
- * Invariant 4. @cpu runs the domain for the first time, and has not settled yet. Threads that never did
- * need no look in kht_behind(): either it sees the bit, or we then see its generation.
- * The bit is never cleared, so a concurrent look cannot lose it. The ledger's lock alone would order a
- * settling thread; the fence is for kht_excuse(), which does not take it.
+ * Invariant 4. @cpu runs the domain for the first time, and has not settled
+ * yet. Threads that never did need no look in kht_behind(): either it sees the
+ * bit, or we then see its generation. The bit is never cleared, so a concurrent
+ * look cannot lose it. The ledger's lock alone would order a settling thread;
+ * the fence is for kht_excuse(), which does not take it.
  * litmus: first-visit, first-visit-lock
  */
 static inline void kht_visit(struct kht_ledger *l, unsigned int cpu)
 {
 	__atomic_fetch_or(&l->visited[cpu / KHT_WORD_BITS], 1UL << cpu % KHT_WORD_BITS,
 			  __ATOMIC_RELAXED);
-	/* The bit before the generation that is read next; partner: kht_others_behind(). */
+	/*
+	 * The bit before the generation that is read next; partner:
+	 * kht_others_behind().
+	 */
 	kht_full_fence();
 }
 
 /*
- * Is @cpu, which has run the domain before, behind in either scope? It is marked, and the fence is passed.
- * A number, not 0 if so, for the hottest path to combine with others.
+ * Is @cpu, which has run the domain before, behind in either scope? It is
+ * marked, and the fence is passed. A number, not 0 if so, for the hottest path
+ * to combine with others.
  */
 static inline u64 kht_owes(const struct kht_ledger *l, unsigned int cpu)
 {
@@ -152,11 +163,11 @@ static inline u64 kht_owes(const struct kht_ledger *l, unsigned int cpu)
  * Without the fence the mark may still sit in the store queue while the old
  * generation is read, and both sides miss each other.
  *
- * Release, for invariant 2: a vCPU that goes from its guest to a nested guest, or
- * back, replaces one mark by another. What it did through the first LPID's
- * translations comes before that mark is gone, as in kht_leave(). The partner is the
- * load in kht_behind(), which takes the missing mark for "nobody", and whose caller
- * then frees the page.
+ * Release, for invariant 2: a vCPU that goes from its guest to a nested guest,
+ * or back, replaces one mark by another. What it did through the first LPID's
+ * translations comes before that mark is gone, as in kht_leave(). The partner
+ * is the load in kht_behind(), which takes the missing mark for "nobody", and
+ * whose caller then frees the page.
  * litmus: entry-invalidate, switch-free, move-debt
  */
 static inline u64 kht_mark(struct kht_ledger *l, u64 *mark, u64 key, unsigned int cpu)
@@ -167,7 +178,10 @@ static inline u64 kht_mark(struct kht_ledger *l, u64 *mark, u64 key, unsigned in
 	return kht_owes(l, cpu);
 }
 
-/* Must @cpu, which is marked, settle? One that has never run the domain must, and its flush comes after this. */
+/*
+ * Must @cpu, which is marked, settle? One that has never run the domain must,
+ * and its flush comes after this.
+ */
 static inline bool kht_must_settle(struct kht_ledger *l, unsigned int cpu)
 {
 	if (!kht_owes(l, cpu))
@@ -193,7 +207,9 @@ static inline void kht_leave(u64 *mark)
 	kht_store_release(mark, 0);
 }
 
-/* The kernel may have been told to use fewer CPUs than the core has (nr_cpus=). */
+/*
+ * The kernel may have been told to use fewer CPUs than the core has (nr_cpus=).
+ */
 static inline unsigned int kht_last_of(const struct kht_ledger *l, struct kht_core core)
 {
 	return core.last < l->nr_threads ? core.last : l->nr_threads - 1;
@@ -215,7 +231,10 @@ static inline bool kht_uses(const struct kht_thread *t, u32 lpid)
 	       kht_key_lpid(kht_load(&t->quadrant)) == lpid;
 }
 
-/* Does @cpu, whose thread is @t, use the domain's translations without having settled up to @upto? */
+/*
+ * Does @cpu, whose thread is @t, use the domain's translations without having
+ * settled up to @upto?
+ */
 static inline bool kht_thread_behind(const struct kht_ledger *l, const struct kht_thread *t,
 				     unsigned int cpu, u64 upto)
 {
@@ -239,8 +258,9 @@ static inline bool kht_occupied(const struct kht_ledger *l, const struct kht_thr
 }
 
 /*
- * Is something recorded, or staged by a batch, that may still be in use (invariant 7)? For a caller
- * that holds the lock of the page tables, under which it was staged, and no other.
+ * Is something recorded, or staged by a batch, that may still be in use
+ * (invariant 7)? For a caller that holds the lock of the page tables, under
+ * which it was staged, and no other.
  */
 static inline bool kht_uncovered(const struct kht_ledger *l)
 {

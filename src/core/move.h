@@ -17,12 +17,12 @@
  * eieio; tlbsync, which upstream measured at about 520 cycles on POWER9. That
  * is small beside a context switch, so scheduled out always pays. vcpu_put also
  * runs on every return to user space, where the thread usually comes back on
- * the same CPU and the sequence would be wasted: there we do not pay, and a move
- * that then happens in user space costs an IPI, as in stock. But a vCPU that
- * has just cost such an IPI is likely to do it again, so it pays at its next
- * KHT_SYNC_CREDIT returns to user space, renewed by every move that profits.
- * An IPI with its wait is worth about that many sequences, so the total is at
- * most twice that of the best fixed choice (ski rental).
+ * the same CPU and the sequence would be wasted: there we do not pay, and a
+ * move that then happens in user space costs an IPI, as in stock. But a vCPU
+ * that has just cost such an IPI is likely to do it again, so it pays at its
+ * next KHT_SYNC_CREDIT returns to user space, renewed by every move that
+ * profits. An IPI with its wait is worth about that many sequences, so the
+ * total is at most twice that of the best fixed choice (ski rental).
  */
 #ifndef KHT_MOVE_H
 #define KHT_MOVE_H
@@ -61,7 +61,9 @@ static inline void kht_vcpu_ran(struct kht_vcpu *v, int cpu)
 	v->spent = false;
 }
 
-/* Is it worth asking kht_vcpu_put()? Decides the ordinary return to user space. */
+/*
+ * Is it worth asking kht_vcpu_put()? Decides the ordinary return to user space.
+ */
 static inline bool kht_vcpu_may_sync(const struct kht_vcpu *v, bool scheduled_out)
 {
 	return scheduled_out || v->credit;
@@ -70,9 +72,9 @@ static inline bool kht_vcpu_may_sync(const struct kht_vcpu *v, bool scheduled_ou
 #define KHT_RUNNERS	32
 
 /*
- * Which vCPU of an L1 has run a vCPU of its nested guest last. The L1 numbers those as it likes, and
- * any of its own may run any of them. Two whose numbers share a place: of one of
- * them it is then not known.
+ * Which vCPU of an L1 has run a vCPU of its nested guest last. The L1 numbers
+ * those as it likes, and any of its own may run any of them. Two whose numbers
+ * share a place: of one of them it is then not known.
  */
 struct kht_runners {
 	u32 last[KHT_RUNNERS];	/* the runner's vcpu_idx + 1, or 0 */

@@ -6,7 +6,10 @@
 #include "core/env.h"
 #include "core/protocol.h"
 
-/* A hash guest has one scope: a flush for the one reason does for the other too. */
+/*
+ * A hash guest has one scope: a flush for the one reason does for the other
+ * too.
+ */
 static void execute_hash(struct kht_ledger *l, struct kht_thread *t, const struct kht_debt *d)
 {
 	if (d->need == KHT_FLUSH || d->process == KHT_FLUSH)
@@ -18,8 +21,8 @@ static void execute_hash(struct kht_ledger *l, struct kht_thread *t, const struc
 }
 
 /*
- * The last step of each executor is this thread's ptesync and ERAT. A flush of the whole LPID
- * settles both scopes.
+ * The last step of each executor is this thread's ptesync and ERAT. A flush of
+ * the whole LPID settles both scopes.
  */
 static void execute(struct kht_ledger *l, struct kht_thread *t, const struct kht_debt *d)
 {
@@ -54,7 +57,10 @@ struct kht_debt kht_settle(struct kht_ledger *l, struct kht_thread *t, unsigned 
 	return d;
 }
 
-/* One invalidation, of @page or (NULL) of everything, is published; returns its generation. */
+/*
+ * One invalidation, of @page or (NULL) of everything, is published; returns its
+ * generation.
+ */
 u64 kht_record(struct kht_ledger *l, const u64 *page)
 {
 	u64 upto;
@@ -106,7 +112,10 @@ bool kht_defer_full(struct kht_ledger *l, const struct kht_thread *threads)
 	return defer(l, threads, NULL);
 }
 
-/* One invalidation of a batch: nobody waits for it before kht_cover(). litmus: batch-absorb */
+/*
+ * One invalidation of a batch: nobody waits for it before kht_cover().
+ * litmus: batch-absorb
+ */
 void kht_absorb_page(struct kht_ledger *l, u64 page)
 {
 	kht_lock(l);
@@ -162,13 +171,14 @@ static void broadcast(struct kht_ledger *l, struct kht_cover *c, u32 ceiling)
 }
 
 /*
- * What a hash guest has invalidated with H_LOCAL (src/core/reach.c), and the host needs
- * to be gone. Threads in guest are interrupted, once for all of it, instead of a
- * broadcast: the kernel has none for the whole LPID of a hash guest that does not sleep.
+ * What a hash guest has invalidated with H_LOCAL (src/core/reach.c), and the
+ * host needs to be gone. Threads in guest are interrupted, once for all of it,
+ * instead of a broadcast: the kernel has none for the whole LPID of a hash
+ * guest that does not sleep.
  *
- * The fence is that of kht_behind(), which has not looked when everything is to be
- * broadcast: the generation is visible before the marks are read. Its partner is
- * the fence in kht_mark().
+ * The fence is that of kht_behind(), which has not looked when everything is to
+ * be broadcast: the generation is visible before the marks are read. Its
+ * partner is the fence in kht_mark().
  * litmus: entry-invalidate
  */
 static void kick(const struct kht_ledger *l, struct kht_cover *c)
@@ -216,8 +226,9 @@ struct kht_cover kht_cover(struct kht_ledger *l, const struct kht_thread *thread
 }
 
 /*
- * A quadrant access does not count: the host makes it for a vCPU that is out of its guest, through what that
- * vCPU has mapped, which no other one invalidates with tlbiel alone. Nor would an interrupt end it.
+ * A quadrant access does not count: the host makes it for a vCPU that is out of
+ * its guest, through what that vCPU has mapped, which no other one invalidates
+ * with tlbiel alone. Nor would an interrupt end it.
  */
 static bool uncaught(const struct kht_ledger *l, const struct kht_thread *t, unsigned int cpu,
 		     u64 left)
@@ -232,8 +243,8 @@ static bool uncaught(const struct kht_ledger *l, const struct kht_thread *t, uns
  * returns how many: they have to leave the guest, and so to settle, before the
  * moved vCPU goes on.
  *
- * Invariants 1 and 4, for the process scope: the fence orders the debt before the
- * look. Its partner is the fence in kht_mark(): a thread that we do not see
+ * Invariants 1 and 4, for the process scope: the fence orders the debt before
+ * the look. Its partner is the fence in kht_mark(): a thread that we do not see
  * has not read left[] yet. Without it both sides could miss each other.
  * litmus: move-debt
  */
@@ -259,17 +270,20 @@ u32 kht_left_core(struct kht_ledger *l, const struct kht_thread *threads,
 }
 
 /*
- * Invariant 5: a thread comes online, and nobody vouches for what its TLB and ERAT hold. So
- * they are emptied, of all guests at once, by the thread itself, before it can use a guest's
- * translations. Its ledger entries stay as they are: they say that invalidations have been
- * executed here, which is true of an empty TLB. So is what a broadcast has been credited with while
- * the thread was off.
+ * Invariant 5: a thread comes online, and nobody vouches for what its TLB and
+ * ERAT hold. So they are emptied, of all guests at once, by the thread itself,
+ * before it can use a guest's translations. Its ledger entries stay as they
+ * are: they say that invalidations have been executed here, which is true of an
+ * empty TLB. So is what a broadcast has been credited with while the thread was
+ * off.
  *
- * A debt recorded earlier, while the thread was on its way up, would not do. A broadcast
- * after that is credited to the thread, which it may not have reached; the thread then finds
- * nothing owed. And a detachment meanwhile finds no thread to interrupt.
+ * A debt recorded earlier, while the thread was on its way up, would not do. A
+ * broadcast after that is credited to the thread, which it may not have
+ * reached; the thread then finds nothing owed. And a detachment meanwhile finds
+ * no thread to interrupt.
  *
- * The siblings, which may be in guest, fill the TLB again from the tables in force.
+ * The siblings, which may be in guest, fill the TLB again from the tables in
+ * force.
  */
 void kht_thread_arrives(bool hash_guests)
 {
@@ -299,8 +313,9 @@ bool kht_pay_process(struct kht_ledger *l, unsigned int cpu)
 }
 
 /*
- * Instead of kht_settle(), where nothing that is recorded is a debt: each of these invalidations has been
- * executed on the whole machine. The caller has preemption off since it learned that (start_hash_debts()).
+ * Instead of kht_settle(), where nothing that is recorded is a debt: each of
+ * these invalidations has been executed on the whole machine. The caller has
+ * preemption off since it learned that (start_hash_debts()).
  */
 void kht_excuse(struct kht_ledger *l, unsigned int cpu)
 {
@@ -309,7 +324,10 @@ void kht_excuse(struct kht_ledger *l, unsigned int cpu)
 	kht_settled(l, cpu, &d);
 }
 
-/* A flush of the whole LPID on every thread of the machine began after @upto was recorded. */
+/*
+ * A flush of the whole LPID on every thread of the machine began after @upto
+ * was recorded.
+ */
 void kht_done_everywhere(struct kht_ledger *l, u64 upto)
 {
 	kht_lock(l);
@@ -319,10 +337,11 @@ void kht_done_everywhere(struct kht_ledger *l, u64 upto)
 }
 
 /*
- * Invariant 8: before the hooks go, one broadcast executes every partition-scope
- * debt of the domain. Returns false when there was none. New invalidations are
- * no longer deferred when this is called. Threads that never visited count: an
- * adopted guest may have run there before it had a ledger. May sleep for a hash guest.
+ * Invariant 8: before the hooks go, one broadcast executes every
+ * partition-scope debt of the domain. Returns false when there was none. New
+ * invalidations are no longer deferred when this is called. Threads that never
+ * visited count: an adopted guest may have run there before it had a ledger.
+ * May sleep for a hash guest.
  */
 bool kht_pay_all(struct kht_ledger *l)
 {
@@ -333,7 +352,10 @@ bool kht_pay_all(struct kht_ledger *l)
 	kht_lock(l);
 	upto = kht_commit(l);
 	kht_unlock(l);
-	/* Not under the lock, which entering threads wait for: there may be many CPUs. */
+	/*
+	 * Not under the lock, which entering threads wait for: there may be
+	 * many CPUs.
+	 */
 	for (cpu = 0; cpu < l->nr_threads && !owed; cpu++)
 		owed = kht_load(&l->seen[cpu]) < upto;
 	if (!owed || kht_mutant(KHT_MUT_NO_DETACH_SETTLE))

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Ranges of addresses that a guest has invalidated for it (H_RPT_INVALIDATE). The kernel
- * goes from start to end in steps of each page size asked for. An end in the last page before
- * 2^64 is one that a step passes only by wrapping, and the loop begins again, for ever.
+ * Ranges of addresses that a guest has invalidated for it (H_RPT_INVALIDATE).
+ * The kernel goes from start to end in steps of each page size asked for. An
+ * end in the last page before 2^64 is one that a step passes only by wrapping,
+ * and the loop begins again, for ever.
  */
 #include "core/range.h"
 
@@ -23,8 +24,9 @@ static u64 largest_page(u64 sizes)
 }
 
 /*
- * May a loop over [@start, @end) wrap? One that tests after the step wraps for the last page
- * itself (do_h_rpt_invalidate_pat()), so that counts too. From 0 to ~0 is everything, without a loop.
+ * May a loop over [@start, @end) wrap? One that tests after the step wraps for
+ * the last page itself (do_h_rpt_invalidate_pat()), so that counts too. From 0
+ * to ~0 is everything, without a loop.
  */
 bool kht_range_wraps(u64 start, u64 end, u64 sizes)
 {

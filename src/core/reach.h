@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Hash guests: how far an invalidation of the guest's own reaches. src/core/reach.c has
- * the reasoning.
+ * Hash guests: how far an invalidation of the guest's own reaches.
+ * src/core/reach.c has the reasoning.
  */
 #ifndef KHT_REACH_H
 #define KHT_REACH_H
@@ -14,7 +14,10 @@ enum kht_reach {
 	KHT_HERE,		/* H_LOCAL: this core at its next entry, the others some time */
 };
 
-/* What an hcall that changes HPTEs says of itself, and what is known about its guest. */
+/*
+ * What an hcall that changes HPTEs says of itself, and what is known about its
+ * guest.
+ */
 struct kht_hcall {
 	unsigned int self;	/* the thread that executes it; preemption is off */
 	u32 vcores;		/* virtual cores of the guest that are online */

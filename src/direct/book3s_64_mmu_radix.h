@@ -39,8 +39,8 @@ static inline void kht_direct_insert_rmap(struct kvm *kvm, unsigned long *rmapp,
 
 /*
  * Invariant 6. The only two such copies of that file are those of
- * __kvmhv_copy_tofrom_guest_radix(), with the guest's LPID in LPIDR, and preemption and
- * page faults off.
+ * __kvmhv_copy_tofrom_guest_radix(), with the guest's LPID in LPIDR, and
+ * preemption and page faults off.
  */
 #define kht_direct_quadrant(copy) ({						\
 	bool began_ = kht_direct_try(quadrant_begin, mfspr(SPRN_LPID));		\

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Guest entry and exit, vcpu_load and vcpu_put, and the hcalls that invalidate. */
+/*
+ * Guest entry and exit, vcpu_load and vcpu_put, and the hcalls that invalidate.
+ */
 #ifndef KHT_DIRECT_BOOK3S_HV_H
 #define KHT_DIRECT_BOOK3S_HV_H
 
@@ -9,18 +11,23 @@
 #include <asm/mmu_context.h>
 #include "direct.h"
 
-/* kvm-hv-replacement.conf alone loads it: who opens /dev/kvm is led to the kernel's own name. */
+/*
+ * kvm-hv-replacement.conf alone loads it: who opens /dev/kvm is led to the
+ * kernel's own name.
+ */
 #undef MODULE_ALIAS
 #define MODULE_ALIAS(alias)
 
 /*
- * Invariant 4, the entering side. With nothing owed this writes the thread's mark and nothing
- * else. A vCPU about which anything is new goes the long way, and so does one that runs a nested
- * guest (kht_direct_run_nested()), and everything while nobody is attached.
+ * Invariant 4, the entering side. With nothing owed this writes the thread's
+ * mark and nothing else. A vCPU about which anything is new goes the long way,
+ * and so does one that runs a nested guest (kht_direct_run_nested()), and
+ * everything while nobody is attached.
  *
- * Before the kernel tells RCU that this CPU is in a guest: afterwards a grace period may
- * end while we use what it protects. From here on to kht_direct_exit() preemption is
- * off and interrupts are soft-disabled; one that is pending throws the vCPU out again.
+ * Before the kernel tells RCU that this CPU is in a guest: afterwards a grace
+ * period may end while we use what it protects. From here on to
+ * kht_direct_exit() preemption is off and interrupts are soft-disabled; one
+ * that is pending throws the vCPU out again.
  * litmus: entry-invalidate
  */
 static __always_inline void kht_direct_enter(struct kvm_vcpu *vcpu)
@@ -31,8 +38,9 @@ static __always_inline void kht_direct_enter(struct kvm_vcpu *vcpu)
 		goto whole;
 	kht_store(seat->mark, seat->key);
 	/*
-	 * The mark before the generation; partners: the fences in kht_others_behind() and
-	 * kht_left_core(). No release as in kht_mark(): here the exit took the old mark away.
+	 * The mark before the generation; partners: the fences in
+	 * kht_others_behind() and kht_left_core(). No release as in kht_mark():
+	 * here the exit took the old mark away.
 	 */
 	if (!kht_mutant(KHT_MUT_NO_ENTRY_FENCE))
 		kht_full_fence();
@@ -43,12 +51,13 @@ whole:
 }
 
 /*
- * Invariant 2: what the vCPU did through its translations comes before the mark is gone (the
- * release in kht_leave(); partner: the load of the mark in kht_others_behind()).
+ * Invariant 2: what the vCPU did through its translations comes before the mark
+ * is gone (the release in kht_leave(); partner: the load of the mark in
+ * kht_others_behind()).
  *
- * The kernel has told RCU that this CPU is out of the guest. What the seat names is there
- * as long as it names the vCPU. Any other mark stays, since something is to be done before it
- * may go, and is vcpu_put's.
+ * The kernel has told RCU that this CPU is out of the guest. What the seat
+ * names is there as long as it names the vCPU. Any other mark stays, since
+ * something is to be done before it may go, and is vcpu_put's.
  * litmus: leave-free
  */
 static __always_inline void kht_direct_exit(struct kvm_vcpu *vcpu)
@@ -60,8 +69,9 @@ static __always_inline void kht_direct_exit(struct kvm_vcpu *vcpu)
 }
 
 /*
- * Both are called with the vCPU in a variable of that name. In kvmppc_run_core() (POWER8 and older)
- * that is NULL, which has no seat, and nobody is attached.
+ * Both are called with the vCPU in a variable of that name. In
+ * kvmppc_run_core() (POWER8 and older) that is NULL, which has no seat, and
+ * nobody is attached.
  */
 #define guest_timing_enter_irqoff() do {					\
 	kht_direct_enter(vcpu);							\
@@ -81,9 +91,9 @@ static __always_inline void kht_direct_exit(struct kvm_vcpu *vcpu)
 #endif
 
 /*
- * Members of kvmppc_hv_ops. The kernel's definition gets another name, since only there
- * a parenthesis follows; what its table names is ours. The rare case is a function of its
- * own, so that the ordinary one needs no stack frame.
+ * Members of kvmppc_hv_ops. The kernel's definition gets another name, since
+ * only there a parenthesis follows; what its table names is ours. The rare case
+ * is a function of its own, so that the ordinary one needs no stack frame.
  */
 static kht_inlined void kht_stock_vcpu_load(struct kvm_vcpu *vcpu, int cpu);
 static kht_inlined void kht_stock_vcpu_put(struct kvm_vcpu *vcpu);
@@ -107,7 +117,10 @@ static noinline void kht_put_unseated(struct kvm_vcpu *vcpu)
 	kht_stock_vcpu_put(vcpu);
 }
 
-/* On an ordinary return to user space the exit has taken the mark away, and nothing is left to do. */
+/*
+ * On an ordinary return to user space the exit has taken the mark away, and
+ * nothing is left to do.
+ */
 static void kvmppc_core_vcpu_put_hv(struct kvm_vcpu *vcpu)
 {
 	if (unlikely(irqs_disabled() || __this_cpu_read(kht_direct_seat.vcpu) != vcpu))
@@ -153,7 +166,9 @@ static inline long kht_direct_nested_tlbie(struct kvm_vcpu *vcpu)
 	return kvmhv_do_nested_tlbie(vcpu);
 }
 
-/* One that wraps becomes that of everything: the kernel's loop would not end. */
+/*
+ * One that wraps becomes that of everything: the kernel's loop would not end.
+ */
 static inline void kht_direct_range(unsigned long pid, unsigned long lpid, unsigned long type,
 				    unsigned long sizes, unsigned long start, unsigned long end)
 {

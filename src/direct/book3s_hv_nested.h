@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Shadows of nested guests: their flushes, their end, and the partition table. */
+/*
+ * Shadows of nested guests: their flushes, their end, and the partition table.
+ */
 #ifndef KHT_DIRECT_BOOK3S_HV_NESTED_H
 #define KHT_DIRECT_BOOK3S_HV_NESTED_H
 
@@ -37,8 +39,8 @@ static inline void kht_direct_free_lpid(long lpid)
 }
 
 /*
- * The nested guest's LPID is not the one in the vCPU's seat. Should the vCPU be moved before
- * it enters, it has no seat where it comes to either (vcpu_load).
+ * The nested guest's LPID is not the one in the vCPU's seat. Should the vCPU be
+ * moved before it enters, it has no seat where it comes to either (vcpu_load).
  */
 static inline int kht_direct_run_nested(struct kvm_vcpu *vcpu, u64 time_limit, unsigned long lpcr)
 {

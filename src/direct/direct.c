@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The one object of our own in the replacement kvm-hv.ko: the table it calls. */
+/*
+ * The one object of our own in the replacement kvm-hv.ko: the table it calls.
+ */
 #include <linux/module.h>
 #include "direct/direct.h"
 #include "kht_version.h"

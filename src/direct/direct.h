@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * For what is compiled into the replacement kvm-hv.ko. Each header beside this one is
- * forced upon the kernel's source of the same name: it includes the headers that
- * declare a function, and then makes a macro of it, so that only calls change.
+ * For what is compiled into the replacement kvm-hv.ko. Each header beside this
+ * one is forced upon the kernel's source of the same name: it includes the
+ * headers that declare a function, and then makes a macro of it, so that only
+ * calls change.
  */
 #ifndef KHT_DIRECT_DIRECT_H
 #define KHT_DIRECT_DIRECT_H
@@ -13,8 +14,9 @@ extern struct kht_direct kht_direct;
 DECLARE_PER_CPU(struct kht_seat, kht_direct_seat);
 
 /*
- * kht_direct_try(member, arguments): true when the member is there and has done it. With
- * preemption off, for what it calls, and so that a detachment, which clears the member, can wait for it.
+ * kht_direct_try(member, arguments): true when the member is there and has done
+ * it. With preemption off, for what it calls, and so that a detachment, which
+ * clears the member, can wait for it.
  */
 #define kht_direct_try(member, ...) ({						\
 	typeof(kht_direct.member) fn_;						\

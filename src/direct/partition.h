@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What a host that is a partition asks its hypervisor for: flushes, and quadrant accesses. */
+/*
+ * What a host that is a partition asks its hypervisor for: flushes, and
+ * quadrant accesses.
+ */
 #ifndef KHT_DIRECT_PARTITION_H
 #define KHT_DIRECT_PARTITION_H
 
@@ -17,7 +20,10 @@ static inline unsigned long kht_direct_size(unsigned long rb)
 	return 1UL << shifts[rb >> 5 & 7];
 }
 
-/* @code has tlbie's RIC: 0 is a page, the others are the page walk cache and the LPID. */
+/*
+ * @code has tlbie's RIC: 0 is a page, the others are the page walk cache and
+ * the LPID.
+ */
 static inline long kht_direct_tlb_invalidate(unsigned long code, u64 lpid, unsigned long rb)
 {
 	bool done = code >> 18 & 3 ? kht_direct_try(flush_full, lpid) :
@@ -49,7 +55,9 @@ static inline long kht_direct_copy(u64 lpid, u64 pid, u64 eaddr, u64 to, u64 fro
 	return rc;
 }
 
-/* By the name of the hypercall, which is a macro that must not expand before. */
+/*
+ * By the name of the hypercall, which is a macro that must not expand before.
+ */
 #define kht_direct_H_TLB_INVALIDATE(...)	kht_direct_tlb_invalidate(__VA_ARGS__)
 #define kht_direct_H_COPY_TOFROM_GUEST(...)	kht_direct_copy(__VA_ARGS__)
 #define kht_direct_H_SET_PARTITION_TABLE(...)	(plpar_hcall_norets)(H_SET_PARTITION_TABLE, __VA_ARGS__)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Adoption: a guest that has entered and has no domain, because it is older than
- * the hooks or a nested guest, gets one that is live once every CPU has passed
- * the entry hook with it in place (invariant 8).
+ * Adoption: a guest that has entered and has no domain, because it is older
+ * than the hooks or a nested guest, gets one that is live once every CPU has
+ * passed the entry hook with it in place (invariant 8).
  */
 #include <linux/jiffies.h>
 #include <linux/rculist.h>
@@ -13,8 +13,8 @@
 #include "power/flush.h"
 
 /*
- * A guest that has entered on this CPU and has no domain, until a round takes it on. Filled by the entry
- * hook, read and set free by adopt().
+ * A guest that has entered on this CPU and has no domain, until a round takes
+ * it on. Filled by the entry hook, read and set free by adopt().
  */
 struct adoption {
 	bool asked;
@@ -32,14 +32,18 @@ static unsigned long next_round;	/* in jiffies: not before */
 
 #define ROUND_EVERY	(HZ / 10 + 1)	/* jiffies; of the whole host */
 
-/* What this thread has done in guests, without a mark, is complete too (kht_put_other()). */
+/*
+ * What this thread has done in guests, without a mark, is complete too
+ * (kht_put_other()).
+ */
 static void leave_guests(void *unused)
 {
 	kht_complete_updates();
 }
 
 /*
- * True: it has a domain now, which is not live yet. The slot is free again when all of it has been read.
+ * True: it has a domain now, which is not live yet. The slot is free again when
+ * all of it has been read.
  * litmus: adopt-slot, adopt-ask
  */
 static bool take_on(struct adoption *a)
@@ -79,19 +83,23 @@ static void go_live(struct kht_domain *d)
 }
 
 /*
- * A round, for all guests that wait for one. A thread that entered such a guest before it had a domain is in no
- * ledger (invariant 8). Three things together make that end:
+ * A round, for all guests that wait for one. A thread that entered such a guest
+ * before it had a domain is in no ledger (invariant 8). Three things together
+ * make that end:
  *
- * - Every thread in a guest has a mark: since kht_adopt_begin() for those that were in one before there was
- *   an entry hook, and since the hook for all others.
- * - Entry hooks and quadrant accesses run with preemption off. After the grace period those that
- *   began without the domain have set their mark, or are over.
- * - The interrupt throws a thread with such a mark out of guest mode, or makes its entry abort, and its way
- *   back passes the hook with the domain in place.
+ * - Every thread in a guest has a mark: since kht_adopt_begin() for those that
+ *   were in one before there was an entry hook, and since the hook for all
+ *   others.
+ * - Entry hooks and quadrant accesses run with preemption off. After the grace
+ *   period those that began without the domain have set their mark, or are
+ *   over.
+ * - The interrupt throws a thread with such a mark out of guest mode, or makes
+ *   its entry abort, and its way back passes the hook with the domain in place.
  *
- * So no CPU is interrupted but those that run the newcomers: an L1 that makes and drops nested guests as fast as
- * it can disturbs nobody but itself. The grace period is an ordinary one, for it
- * may be long: until it is over the guests have stock behaviour.
+ * So no CPU is interrupted but those that run the newcomers: an L1 that makes
+ * and drops nested guests as fast as it can disturbs nobody but itself. The
+ * grace period is an ordinary one, for it may be long: until it is over the
+ * guests have stock behaviour.
  * litmus: adopt-guest, adopt-entry, adopt-quadrant
  */
 static void adopt(struct work_struct *unused)
@@ -141,8 +149,9 @@ void kht_adopt(struct kvm_vcpu *vcpu)
 }
 
 /*
- * The entry hook is in place. A thread in a guest since before has no mark: the interrupt ends that, once
- * for all guests there are, and from here on each thread in a guest has one.
+ * The entry hook is in place. A thread in a guest since before has no mark: the
+ * interrupt ends that, once for all guests there are, and from here on each
+ * thread in a guest has one.
  * litmus: adopt-guest
  */
 void kht_adopt_begin(void)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The auditor of invariant 10. For each page a shadow maps it finds the L1's entry
- * and the host's (src/guest/nested.c has the three), and reports, one finding each:
+ * The auditor of invariant 10. For each page a shadow maps it finds the L1's
+ * entry and the host's (src/guest/nested.c has the three), and reports, one
+ * finding each:
  *
  *	L1 none		the L1 has no entry for that page (any more)
  *	L1 <bits>	the shadow has these, and the L1's entry has not: R and C, or
@@ -9,22 +10,23 @@
  *	either frame	what those two make together is no frame, another one, or less
  *			than the shadow maps
  *
- * "host" is always a bug: host and shadow change under one mmu_lock. The others need
- * be none while the L1 runs: it may have changed its entry and not yet said so
- * (H_TLB_INVALIDATE). Its entry may then name another page than the shadow's, so the
- * host's bits are judged only where the frame is the same.
+ * "host" is always a bug: host and shadow change under one mmu_lock. The others
+ * need be none while the L1 runs: it may have changed its entry and not yet
+ * said so (H_TLB_INVALIDATE). Its entry may then name another page than the
+ * shadow's, so the host's bits are judged only where the frame is the same.
  *
  * Kept out meanwhile: gp->tlb_lock is held while one entry is audited. Faults
- * of the nested guest and what its L1 invalidates take it, so only the host changes
- * this shadow, under mmu_lock. Reading the L1's table sleeps, so mmu_lock is given up
- * for it, and if the shadow's entry is another one afterwards it is audited again.
- * It cannot have changed and changed back: only a fault gives it its bits again.
+ * of the nested guest and what its L1 invalidates take it, so only the host
+ * changes this shadow, under mmu_lock. Reading the L1's table sleeps, so
+ * mmu_lock is given up for it, and if the shadow's entry is another one
+ * afterwards it is audited again. It cannot have changed and changed back: only
+ * a fault gives it its bits again.
  *
- * Cost of an entry: two walks of the shadow, one of the host's table, one of the
- * L1's, which is up to four reads of L1 memory (get_user_pages); tlb_lock once,
- * mmu_lock twice, for one walk and for two. Where a shadow is empty, mmu_lock and
- * tlb_lock are held for SLOTS walks, each of which passes over all the tree that is
- * missing there.
+ * Cost of an entry: two walks of the shadow, one of the host's table, one of
+ * the L1's, which is up to four reads of L1 memory (get_user_pages); tlb_lock
+ * once, mmu_lock twice, for one walk and for two. Where a shadow is empty,
+ * mmu_lock and tlb_lock are held for SLOTS walks, each of which passes over all
+ * the tree that is missing there.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -57,7 +59,10 @@ struct walk {
 	u64 gpa;
 };
 
-/* An entry of any of the tables, in host order, and how much of the tree is below it. */
+/*
+ * An entry of any of the tables, in host order, and how much of the tree is
+ * below it.
+ */
 struct entry {
 	u64 value;
 	unsigned int shift;
@@ -89,7 +94,9 @@ static u64 translate(struct entry e, u64 addr)
 	return (e.value & PTE_RPN_MASK & ~(span(e) - 1)) | (addr & (span(e) - 1));
 }
 
-/* The leaf for @addr, or the entry of the highest level that has nothing there. */
+/*
+ * The leaf for @addr, or the entry of the highest level that has nothing there.
+ */
 static struct entry look_up(pgd_t *table, u64 addr)
 {
 	p4d_t *p4d = p4d_offset(table + pgd_index(addr), addr);
@@ -111,8 +118,8 @@ static struct entry look_up(pgd_t *table, u64 addr)
 }
 
 /*
- * The L1 may drop its nested guest, and the host turn the L1 into a hash guest. Our
- * reference keeps the shadow, but nobody keeps it in step any more.
+ * The L1 may drop its nested guest, and the host turn the L1 into a hash guest.
+ * Our reference keeps the shadow, but nobody keeps it in step any more.
  */
 static bool in_use(const struct walk *w)
 {
@@ -121,7 +128,10 @@ static bool in_use(const struct walk *w)
 	       idr_find(&w->kvm->arch.kvm_nested_guest_idr, w->gp->l1_lpid) == w->gp;
 }
 
-/* Moves to the next page the shadow maps. False: not found yet, or it was the last. */
+/*
+ * Moves to the next page the shadow maps. False: not found yet, or it was the
+ * last.
+ */
 static bool find_shadow(struct walk *w, struct entry *shadow)
 {
 	bool found = false;
@@ -159,7 +169,10 @@ static bool find_host(const struct walk *w, struct entry shadow, u64 real, struc
 	return same;
 }
 
-/* Where the VMM has @real of the L1, or 0. Its process need not be the current one. */
+/*
+ * Where the VMM has @real of the L1, or 0. Its process need not be the current
+ * one.
+ */
 static unsigned long address_in_vmm(struct kvm *kvm, u64 real)
 {
 	struct kvm_memory_slot *slot;
@@ -184,7 +197,10 @@ static bool read_l1(const struct walk *w, u64 real, u64 *value)
 	return true;
 }
 
-/* The leaf of the L1's table, or what is no leaf. False: its memory cannot be read. */
+/*
+ * The leaf of the L1's table, or what is no leaf. False: its memory cannot be
+ * read.
+ */
 static bool find_l1(const struct walk *w, struct entry *l1)
 {
 	u64 table = w->gp->l1_gr_to_hr;
@@ -251,7 +267,10 @@ static void compare(const struct walk *w, struct entry shadow, struct entry l1, 
 		excess(w, "host", shadow.value & ~host.value);
 }
 
-/* Audits one page and moves on. What cannot be read is passed over and not counted. */
+/*
+ * Audits one page and moves on. What cannot be read is passed over and not
+ * counted.
+ */
 static void audit_page(struct walk *w)
 {
 	struct entry shadow, l1, host = { 0 };

@@ -5,7 +5,9 @@
 
 #include <linux/kvm_host.h>
 
-/* Functions of the kernel that are not exported to us; src/attach finds them. */
+/*
+ * Functions of the kernel that are not exported to us; src/attach finds them.
+ */
 struct kht_audit_calls {
 	int (*access_vm)(struct mm_struct *mm, unsigned long addr, void *buf, int len,
 			 unsigned int gup_flags);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Batches: what one kvmppc_hv_ops call invalidates is absorbed page by page
- * and flushed once, at its end.
+ * Batches: what one kvmppc_hv_ops call invalidates is absorbed page by page and
+ * flushed once, at its end.
  *
  * A batch belongs to a task. Other tasks may invalidate the same guest at the
  * same time, and a batch may even meet a notifier of its own task (a fault
@@ -10,7 +10,8 @@
  * finds a PTE already cleared by a batch in progress has nothing to flush
  * itself, yet its caller is about to free the page (invariant 7).
  *
- * The kernel flushes before it gives up mmu_lock; a batch may end later. These rely on the kernel's order:
+ * The kernel flushes before it gives up mmu_lock; a batch may end later. These
+ * rely on the kernel's order:
  *
  *	mmu notifiers			cover themselves, before they give up mmu_lock
  *	other single invalidations	join what is open (joins() in invalidate.c): a
@@ -44,8 +45,9 @@ static struct kht_batcher *slot_of(struct kht_domain *d, struct task_struct *tas
 }
 
 /*
- * Is the vCPU that is loaded on this CPU in a call of the guest @l1 (kht_call_begin())? Without
- * KHT_DEFER no more: a detachment waits for those that saw it, and pays what they have absorbed.
+ * Is the vCPU that is loaded on this CPU in a call of the guest @l1
+ * (kht_call_begin())? Without KHT_DEFER no more: a detachment waits for those
+ * that saw it, and pays what they have absorbed.
  * litmus: detach-decide
  */
 static bool calling(const struct kht_domain *l1)
@@ -54,9 +56,10 @@ static bool calling(const struct kht_domain *l1)
 }
 
 /*
- * Only the task itself fills its slot and clears it (kht_batch_end()), and a vCPU's call ends before
- * its thread leaves the CPU. A task that may leave this one meanwhile (kht_batch_begin()) takes
- * another's call for its own at worst, and its pages go one by one.
+ * Only the task itself fills its slot and clears it (kht_batch_end()), and a
+ * vCPU's call ends before its thread leaves the CPU. A task that may leave this
+ * one meanwhile (kht_batch_begin()) takes another's call for its own at worst,
+ * and its pages go one by one.
  */
 bool kht_batching(struct kht_domain *d)
 {
@@ -91,13 +94,13 @@ static void claim(struct kht_domain *d, bool shadows)
  * while we detach: a batch begun earlier, by another task, may still be open,
  * and its pages are this caller's concern too (invariants 7 and 8).
  *
- * Nothing of a hash guest is absorbed (src/guest/hpt.c), but the end covers what it has
- * removed with H_LOCAL.
+ * Nothing of a hash guest is absorbed (src/guest/hpt.c), but the end covers
+ * what it has removed with H_LOCAL.
  *
- * @shadows: absorb what is invalidated in the guest's shadows too. Not for a caller
- * that unmaps pages and gives up mmu_lock before the batch ends: the L1's
- * H_TLB_INVALIDATE would find no entry any more, and return to an L1 that then
- * relies on it, while the flush is still to come.
+ * @shadows: absorb what is invalidated in the guest's shadows too. Not for a
+ * caller that unmaps pages and gives up mmu_lock before the batch ends: the
+ * L1's H_TLB_INVALIDATE would find no entry any more, and return to an L1 that
+ * then relies on it, while the flush is still to come.
  */
 struct kht_domain *kht_batch_begin(struct kvm *kvm, bool shadows)
 {
@@ -137,8 +140,8 @@ void kht_batch_cover(struct kht_domain *d)
  * the outer call goes one by one, which is legal and rare. A batch that ends
  * while we detach leaves no debt (invariant 8).
  *
- * A shadow that has left the list has paid before, what the batch absorbed included
- * (kht_on_lpid_free()).
+ * A shadow that has left the list has paid before, what the batch absorbed
+ * included (kht_on_lpid_free()).
  * litmus: batch-slot
  */
 void kht_batch_end(struct kht_domain *d)
@@ -147,7 +150,10 @@ void kht_batch_end(struct kht_domain *d)
 	struct kht_domain *shadow;
 
 	if (slot) {
-		/* The next to claim the slot overwrites what kht_batching() has read of it. */
+		/*
+		 * The next to claim the slot overwrites what kht_batching() has
+		 * read of it.
+		 */
 		smp_store_release(&slot->task, NULL);
 	}
 	kht_batch_cover(d);
@@ -159,8 +165,9 @@ void kht_batch_end(struct kht_domain *d)
 }
 
 /*
- * Is a harvest of @kvm, by this task, to go on as the kernel's? It is when this task is in one
- * already, and when the guest keeps stock behaviour. There is one harvest of a guest at a time.
+ * Is a harvest of @kvm, by this task, to go on as the kernel's? It is when this
+ * task is in one already, and when the guest keeps stock behaviour. There is
+ * one harvest of a guest at a time.
  */
 bool kht_harvesting(struct kvm *kvm)
 {
@@ -189,11 +196,12 @@ void kht_harvest_end(struct kvm *kvm)
 }
 
 /*
- * Between the two no fault makes a translation: the kernel tells it to try again, as beside an mmu notifier
- * (mmu_invalidate_retry()). For a batch that takes translations away, gives up mmu_lock, and is covered only
- * then. A fault in between would put a new one, maybe of another size, beside an old one
- * that is still in a TLB (ISA 3.0B Book III 5.10.1.2: flush in between).
- * Returns what the end has to know.
+ * Between the two no fault makes a translation: the kernel tells it to try
+ * again, as beside an mmu notifier (mmu_invalidate_retry()). For a batch that
+ * takes translations away, gives up mmu_lock, and is covered only then. A fault
+ * in between would put a new one, maybe of another size, beside an old one that
+ * is still in a TLB (ISA 3.0B Book III 5.10.1.2: flush in between). Returns
+ * what the end has to know.
  * litmus: fault-hold
  */
 bool kht_hold_faults(struct kvm *kvm)
@@ -216,14 +224,17 @@ void kht_release_faults(struct kvm *kvm, bool held)
 }
 
 /*
- * An L1 asks for a page or a range of its nested guests' translations to be invalidated
- * (H_TLB_INVALIDATE, H_RPT_INVALIDATE). Only the beginning of the call can be hooked: it sleeps, and a
- * return probe goes through ftrace with all registers (hooks.c). So it is a batch of the
- * thread that the vCPU is loaded on, and ends before the L1 can see the call return: at the vCPU's next
- * entry, or when it is put. One that sleeps is put; what it invalidates afterwards goes one by one.
- * Without its mark, a vCPU that has been put since it left the guest, put would not look.
+ * An L1 asks for a page or a range of its nested guests' translations to be
+ * invalidated (H_TLB_INVALIDATE, H_RPT_INVALIDATE). Only the beginning of the
+ * call can be hooked: it sleeps, and a return probe goes through ftrace with
+ * all registers (hooks.c). So it is a batch of the thread that the vCPU is
+ * loaded on, and ends before the L1 can see the call return: at the vCPU's next
+ * entry, or when it is put. One that sleeps is put; what it invalidates
+ * afterwards goes one by one. Without its mark, a vCPU that has been put since
+ * it left the guest, put would not look.
  *
- * Invariant 7 is as with other batches: every other operation on the guest covers what is absorbed.
+ * Invariant 7 is as with other batches: every other operation on the guest
+ * covers what is absorbed.
  */
 void kht_call_begin(struct kvm_vcpu *vcpu)
 {
@@ -236,8 +247,9 @@ void kht_call_begin(struct kvm_vcpu *vcpu)
 }
 
 /*
- * Invariants 2 and 7: the L1 runs on, or may, and relies on what it has asked for. A detachment may
- * have taken the call away just now, by interrupt (kht_forget_entries()), and has paid.
+ * Invariants 2 and 7: the L1 runs on, or may, and relies on what it has asked
+ * for. A detachment may have taken the call away just now, by interrupt
+ * (kht_forget_entries()), and has paid.
  */
 void kht_call_end(struct kht_thread *t)
 {
@@ -249,10 +261,11 @@ void kht_call_end(struct kht_thread *t)
 }
 
 /*
- * A fault of an L2 is about to read the L1's table and, with what it finds, to make a shadow entry. What
- * a call has taken out of the shadow before is flushed first: two translations of one
- * address, maybe of different size, must not meet in a TLB (ISA 3.0B Book III 5.10.1.2).
- * The fault and the call both hold the nested guest's tlb_lock, so the call has either absorbed all it
+ * A fault of an L2 is about to read the L1's table and, with what it finds, to
+ * make a shadow entry. What a call has taken out of the shadow before is
+ * flushed first: two translations of one address, maybe of different size, must
+ * not meet in a TLB (ISA 3.0B Book III 5.10.1.2). The fault and the call both
+ * hold the nested guest's tlb_lock, so the call has either absorbed all it
  * takes out, or comes later and takes out the entry that the fault makes.
  * litmus: fault-walk
  */

@@ -86,9 +86,10 @@ void kht_note_mmu_mode(struct kht_domain *d)
 }
 
 /*
- * Under mmu_setup_lock: should it become another kind of guest later, kht_on_set_partition()
- * finds it. That lock may be held for as long as the guest's VMM likes
- * (kvm_htab_write() copies from its memory), and nobody else's guest is to wait for that.
+ * Under mmu_setup_lock: should it become another kind of guest later,
+ * kht_on_set_partition() finds it. That lock may be held for as long as the
+ * guest's VMM likes (kvm_htab_write() copies from its memory), and nobody
+ * else's guest is to wait for that.
  * litmus: domain-publish
  */
 static bool publish_in_mmu_mode(struct kht_domain *d)
@@ -109,8 +110,9 @@ static bool taken(u64 lpid)
 }
 
 /*
- * Out of memory, too late, no place, or the guest's MMU is just being set up: NULL, and the guest keeps
- * stock behaviour, in the last case until its next entry.
+ * Out of memory, too late, no place, or the guest's MMU is just being set up:
+ * NULL, and the guest keeps stock behaviour, in the last case until its next
+ * entry.
  */
 static struct kht_domain *publish(struct kvm *kvm, bool live)
 {
@@ -138,9 +140,9 @@ static struct kht_domain *publish(struct kvm *kvm, bool live)
 }
 
 /*
- * The kernel takes a nested guest out of the tree under mmu_lock before it frees
- * its LPID, which we see (kht_on_lpid_free()). So what is still in the tree, and
- * published under the same lock, will be found there.
+ * The kernel takes a nested guest out of the tree under mmu_lock before it
+ * frees its LPID, which we see (kht_on_lpid_free()). So what is still in the
+ * tree, and published under the same lock, will be found there.
  * litmus: domain-publish, adopt-nested
  */
 static bool publish_existing(struct kht_domain *d, int number)
@@ -191,11 +193,11 @@ static void unpublish_shadow(struct kht_domain *d)
 }
 
 /*
- * The kernel gives a shadow LPID back. It has flushed the whole LPID before, and we
- * may have made a debt of that. The next owner has no domain before its first entry,
- * so the debt is paid here (invariant 5). Nobody runs the nested guest any more, and
- * nobody else frees its LPID. A guest's own LPID is no business of ours here:
- * kht_on_vm_destroy().
+ * The kernel gives a shadow LPID back. It has flushed the whole LPID before,
+ * and we may have made a debt of that. The next owner has no domain before its
+ * first entry, so the debt is paid here (invariant 5). Nobody runs the nested
+ * guest any more, and nobody else frees its LPID. A guest's own LPID is no
+ * business of ours here: kht_on_vm_destroy().
  */
 void kht_on_lpid_free(u32 lpid)
 {
@@ -324,9 +326,9 @@ void kht_last_domains(void (*fn)(struct kht_domain *d))
  * Lets go of one domain. Its files must not outlive us, but belong to a
  * directory that KVM removes when the guest dies: with a reference to the guest
  * we can remove them; without one the guest is dying, and its destroy_vm will
- * come by. It is waited for without a lock (partner: unpublish() and the wake-up after it in
- * kht_on_vm_destroy()) and without a look at d, which may be freed meanwhile; nobody is
- * published in its place, since nothing is open.
+ * come by. It is waited for without a lock (partner: unpublish() and the
+ * wake-up after it in kht_on_vm_destroy()) and without a look at d, which may
+ * be freed meanwhile; nobody is published in its place, since nothing is open.
  */
 static void dismiss(struct kht_domain *d)
 {
@@ -348,8 +350,8 @@ static void dismiss(struct kht_domain *d)
 }
 
 /*
- * No domain is found any more on return; kht_domains_free() ends them. The hooks
- * are still in place, KHT_DEFER is false and kht_domains_pay() is done.
+ * No domain is found any more on return; kht_domains_free() ends them. The
+ * hooks are still in place, KHT_DEFER is false and kht_domains_pay() is done.
  * litmus: detach-decide, domain-free
  */
 void kht_domains_close(void)
@@ -360,7 +362,10 @@ void kht_domains_close(void)
 	mutex_unlock(&domain_mutex);
 }
 
-/* After kht_domains_close(), when no batch that began before it is open any more. */
+/*
+ * After kht_domains_close(), when no batch that began before it is open any
+ * more.
+ */
 void kht_domains_free(void)
 {
 	struct kht_domain *d, *next;
@@ -393,8 +398,8 @@ static struct kvm *hold_guest(u32 *place)
 }
 
 /*
- * @fn may take its time, and may wait for the guest's VMM: each guest is held, no
- * lock of ours is.
+ * @fn may take its time, and may wait for the guest's VMM: each guest is held,
+ * no lock of ours is.
  */
 void kht_visit_guests(void (*fn)(struct kvm *kvm, void *arg), void *arg)
 {

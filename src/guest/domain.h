@@ -62,15 +62,18 @@ extern struct kht_thread *kht_threads;		/* by CPU number */
 extern struct kht_vcpu *const kht_no_vcpus[KVM_MAX_VCPUS];	/* all NULL */
 
 /*
- * Hash guests settle by tlbiel with R=0, which silicon has not been asked about: so only on demand (hpt_defer,
- * hpt_local). owing: an entry settles what is recorded; otherwise the kernel has executed all of it itself.
- * deferring: more may be recorded. The one is set first and cleared last (src/attach/attach.c).
+ * Hash guests settle by tlbiel with R=0, which silicon has not been asked
+ * about: so only on demand (hpt_defer, hpt_local). owing: an entry settles what
+ * is recorded; otherwise the kernel has executed all of it itself. deferring:
+ * more may be recorded. The one is set first and cleared last
+ * (src/attach/attach.c).
  */
 extern bool kht_hash_owing, kht_hash_deferring;
 
 /*
- * LPIDR has 12 bits (POWER9 and later): each LPID has a place of its own. In a partition the API v2 lets the
- * hypervisor choose the numbers. Of two guests in one place the second one keeps stock behaviour.
+ * LPIDR has 12 bits (POWER9 and later): each LPID has a place of its own. In a
+ * partition the API v2 lets the hypervisor choose the numbers. Of two guests in
+ * one place the second one keeps stock behaviour.
  */
 #define KHT_DOMAIN_PLACES	(1UL << 12)
 
@@ -107,18 +110,26 @@ bool kht_domains_are_open(void);		/* any context */
 void kht_domains_close(void);			/* none is found any more on return */
 void kht_domains_free(void);
 
-/* May sleep. The domain a guest older than the hooks gets, or a nested guest: not live yet. */
+/*
+ * May sleep. The domain a guest older than the hooks gets, or a nested guest:
+ * not live yet.
+ */
 bool kht_domain_make(struct kvm *kvm);
 bool kht_domain_make_nested(u32 l1_lpid, u32 lpid, int number);
 
-/* @fn for each guest's domain, under the domain mutex; the second lets no other be made afterwards. */
+/*
+ * @fn for each guest's domain, under the domain mutex; the second lets no other
+ * be made afterwards.
+ */
 void kht_each_domain(void (*fn)(struct kht_domain *d));
 void kht_last_domains(void (*fn)(struct kht_domain *d));
 
 /* Each guest is held meanwhile, and no lock is. May sleep. */
 void kht_visit_guests(void (*fn)(struct kvm *kvm, void *arg), void *arg);
 
-/* Hash or radix, into what depends on it. When that changes nobody is in guest. */
+/*
+ * Hash or radix, into what depends on it. When that changes nobody is in guest.
+ */
 void kht_note_mmu_mode(struct kht_domain *d);
 
 void kht_on_vcpu_create(struct kvm_vcpu *vcpu);	/* may sleep */

@@ -43,7 +43,10 @@ static void count_settle(struct kht_domain *d, const struct kht_debt *debt)
 		kht_count(d->stats, KHT_STAT_PROCESS_FLUSHES, 1);
 }
 
-/* The thread, this one, is marked, and owes something or has an L1's call to end. */
+/*
+ * The thread, this one, is marked, and owes something or has an L1's call to
+ * end.
+ */
 static noinline void settle(struct kht_domain *d, struct kht_thread *t)
 {
 	unsigned int cpu = smp_processor_id();
@@ -73,8 +76,8 @@ static noinline void enter_unknown(struct kvm_vcpu *vcpu, struct kht_thread *t, 
 }
 
 /*
- * The vCPU runs a nested guest: LPIDR will hold the shadow's LPID. What it runs is
- * kept for the case that the vCPU moves (kht_on_vcpu_move()).
+ * The vCPU runs a nested guest: LPIDR will hold the shadow's LPID. What it runs
+ * is kept for the case that the vCPU moves (kht_on_vcpu_move()).
  */
 static noinline void enter_nested(struct kvm_vcpu *vcpu, struct kht_thread *t)
 {
@@ -96,8 +99,9 @@ static noinline void enter_nested(struct kvm_vcpu *vcpu, struct kht_thread *t)
 	if (kht_mark(d->ledger, &t->guest, key, cpu) | (unsigned long)t->call)
 		settle(d, t);
 	/*
-	 * The kernel has written this, but a vCPU that ran the same nested vCPU before may have moved since
-	 * (hide_nested_move()). The fence between is kht_mark()'s.
+	 * The kernel has written this, but a vCPU that ran the same nested vCPU
+	 * before may have moved since (hide_nested_move()). The fence between
+	 * is kht_mark()'s.
 	 */
 	if (unlikely(READ_ONCE(nested->prev_cpu[vcpu->arch.nested_vcpu_id]) != (short)cpu))
 		WRITE_ONCE(nested->prev_cpu[vcpu->arch.nested_vcpu_id], cpu);
@@ -127,13 +131,15 @@ void notrace kht_on_guest_enter(void *unused, struct kvm_vcpu *vcpu)
 }
 
 /*
- * The same for the kvm-hv.ko of the replacement flavour, which itself does the entries of a
- * vCPU that has its seat here: it has entered on this CPU before, and nothing but the mark is to
- * be taken away at its exit, to which vcpu_put has nothing to add. So not: a hash guest's
- * (kht_put_other()), a nested guest's, and one that pays for its moves (kht_vcpu_may_sync()).
+ * The same for the kvm-hv.ko of the replacement flavour, which itself does the
+ * entries of a vCPU that has its seat here: it has entered on this CPU before,
+ * and nothing but the mark is to be taken away at its exit, to which vcpu_put
+ * has nothing to add. So not: a hash guest's (kht_put_other()), a nested
+ * guest's, and one that pays for its moves (kht_vcpu_may_sync()).
  *
- * The vCPU in the seat of a CPU has run last of all on it (kht_vcpu_ran()): a vCPU that comes
- * from another CPU, or is new, perhaps where another one was in memory, loses it in vcpu_load.
+ * The vCPU in the seat of a CPU has run last of all on it (kht_vcpu_ran()): a
+ * vCPU that comes from another CPU, or is new, perhaps where another one was in
+ * memory, loses it in vcpu_load.
  */
 void kht_direct_enter(struct kvm_vcpu *vcpu)
 {
@@ -144,7 +150,10 @@ void kht_direct_enter(struct kvm_vcpu *vcpu)
 
 	seat->vcpu = KHT_NOBODY;
 	kht_on_guest_enter(NULL, vcpu);
-	/* A vCPU older than our hooks that never moves has not come by kht_on_vcpu_move(). */
+	/*
+	 * A vCPU older than our hooks that never moves has not come by
+	 * kht_on_vcpu_move().
+	 */
 	if (!v && d && d->vcpu != kht_no_vcpus && READ_ONCE(d->live))
 		v = kht_vcpu_state(d, vcpu);
 	if (vcpu->arch.nested || !v || kht_vcpu_may_sync(v, false))
@@ -157,8 +166,9 @@ void kht_direct_enter(struct kvm_vcpu *vcpu)
 }
 
 /*
- * Its kht_call_begin(). The exit has taken the mark away, and the next entry would not come by here: so the
- * mark is set again, and the vCPU loses its seat.
+ * Its kht_call_begin(). The exit has taken the mark away, and the next entry
+ * would not come by here: so the mark is set again, and the vCPU loses its
+ * seat.
  */
 void kht_direct_call(struct kvm_vcpu *vcpu)
 {
@@ -172,7 +182,8 @@ void kht_direct_call(struct kvm_vcpu *vcpu)
 /*
  * Invariant 6: __kvmhv_copy_tofrom_guest_radix() loads and stores through the
  * guest's translations from the host. While it runs this thread counts as in
- * guest. Returns true when kht_quadrant_end() has to follow, false without a domain.
+ * guest. Returns true when kht_quadrant_end() has to follow, false without a
+ * domain.
  *
  * Interrupts stay on in between; none of their handlers does a quadrant access,
  * and a guest entry cannot come in between.
@@ -202,7 +213,10 @@ void kht_quadrant_end(void)
 	kht_leave(&kht_threads[smp_processor_id()].quadrant);
 }
 
-/* From here on the next entry of each of its vCPUs goes the long way (kht_direct_enter()). */
+/*
+ * From here on the next entry of each of its vCPUs goes the long way
+ * (kht_direct_enter()).
+ */
 void kht_forget_vcpus(const struct kht_ledger *l)
 {
 	unsigned int cpu;
@@ -214,15 +228,18 @@ void kht_forget_vcpus(const struct kht_ledger *l)
 			WRITE_ONCE(per_cpu_ptr(kht_seats, cpu)->vcpu, KHT_NOBODY);
 }
 
-/* By interrupt, which an entry that has found a domain holds off until it is over. */
+/*
+ * By interrupt, which an entry that has found a domain holds off until it is
+ * over.
+ */
 static void empty_seat(void *unused)
 {
 	this_cpu_write(kht_seats->vcpu, KHT_NOBODY);
 }
 
 /*
- * Nobody has a seat on return, nor gets one: no domain is found any more. The seat of a CPU
- * that is offline would still be there when it comes back.
+ * Nobody has a seat on return, nor gets one: no domain is found any more. The
+ * seat of a CPU that is offline would still be there when it comes back.
  * litmus: kick-free
  */
 static void empty_seats(void)

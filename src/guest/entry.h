@@ -20,10 +20,16 @@ bool kht_in_quadrant(void);
 bool kht_quadrant_begin(u64 lpid);
 void kht_quadrant_end(void);
 
-/* From here on the next entry of each of its vCPUs goes the long way; any context. */
+/*
+ * From here on the next entry of each of its vCPUs goes the long way; any
+ * context.
+ */
 void kht_forget_vcpus(const struct kht_ledger *l);
 
-/* Nobody has a seat or a call open on return, nor gets one; no domain is found. May sleep. */
+/*
+ * Nobody has a seat or a call open on return, nor gets one; no domain is found.
+ * May sleep.
+ */
 void kht_forget_entries(void);
 
 #endif

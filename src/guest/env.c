@@ -54,9 +54,9 @@ static void flush_here(void *lpid)
 }
 
 /*
- * The lock may be held for as long as the guest's VMM likes, which must not keep us from
- * detaching: then each CPU does it by interrupt, and one that is offline by stock's own bits
- * (pay_offline()).
+ * The lock may be held for as long as the guest's VMM likes, which must not
+ * keep us from detaching: then each CPU does it by interrupt, and one that is
+ * offline by stock's own bits (pay_offline()).
  *
  * litmus: kick-free
  */

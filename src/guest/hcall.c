@@ -1,19 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Hcalls by which a hash guest removes or changes HPTEs: H_REMOVE, H_BULK_REMOVE, H_PROTECT
- * (PAPR 14.5.4). The kernel's functions always broadcast. These take their place when
- * kht_global_invalidates() finds a shorter reach before anything is changed; otherwise the
- * kernel's run, and nothing here has happened.
+ * Hcalls by which a hash guest removes or changes HPTEs: H_REMOVE,
+ * H_BULK_REMOVE, H_PROTECT (PAPR 14.5.4). The kernel's functions always
+ * broadcast. These take their place when kht_global_invalidates() finds a
+ * shorter reach before anything is changed; otherwise the kernel's run, and
+ * nothing here has happened.
  *
  * What a guest and KVM can see is the same either way: return codes, registers,
- * HPTEs, the reverse map, the dirty bitmap (tests/vmm/hash-diff.c compares them). So the
- * rules are the kernel's: an HPTE is changed under its lock bit; the lock of a reverse
- * map chain nests inside; R and C are read again after the flush, for until then
- * hardware may set them.
+ * HPTEs, the reverse map, the dirty bitmap (tests/vmm/hash-diff.c compares
+ * them). So the rules are the kernel's: an HPTE is changed under its lock bit;
+ * the lock of a reverse map chain nests inside; R and C are read again after
+ * the flush, for until then hardware may set them.
  *
- * Preemption is off, as in every hook, but the kernel's functions hold those locks with
- * preemption on: the holder of a lock may need this CPU to go on. So nothing is waited for. All
- * locks are tried before anything is changed; if one is taken, the kernel's function runs.
+ * Preemption is off, as in every hook, but the kernel's functions hold those
+ * locks with preemption on: the holder of a lock may need this CPU to go on. So
+ * nothing is waited for. All locks are tried before anything is changed; if one
+ * is taken, the kernel's function runs.
  */
 #include "guest/batch.h"
 #include "guest/domain.h"
@@ -39,7 +41,9 @@ struct call {
 	enum kht_reach reach;
 };
 
-/* One HPTE that it has locked, and the chain of those that map the same page. */
+/*
+ * One HPTE that it has locked, and the chain of those that map the same page.
+ */
 struct entry {
 	__be64 *hpte;
 	unsigned long index;
@@ -51,8 +55,8 @@ struct entry {
 };
 
 /*
- * With emulated SMT (KVM_CAP_PPC_SMT) "this one" may be a core of the guest, whose
- * vCPUs need not share one of ours: no H_LOCAL then.
+ * With emulated SMT (KVM_CAP_PPC_SMT) "this one" may be a core of the guest,
+ * whose vCPUs need not share one of ours: no H_LOCAL then.
  */
 static bool may_be_local(const struct kvm *kvm, bool local)
 {
@@ -110,7 +114,10 @@ static bool lock_entry(const struct call *c, struct entry *e, unsigned long inde
 	return true;
 }
 
-/* What removing a valid entry takes. R and C of its view do not say which page it maps. */
+/*
+ * What removing a valid entry takes. R and C of its view do not say which page
+ * it maps.
+ */
 static bool lock_chain(const struct call *c, struct entry *e)
 {
 	unsigned long rpte = e->rev->guest_rpte;
@@ -162,8 +169,9 @@ static void note_mmio(const struct call *c, const struct entry *e)
 }
 
 /*
- * Takes the translation away from all that have to lose it now. On return R and C of the
- * HPTE are final. @mark: bits of the first doubleword while it is invalid.
+ * Takes the translation away from all that have to lose it now. On return R and
+ * C of the HPTE are final. @mark: bits of the first doubleword while it is
+ * invalid.
  */
 static void invalidate(const struct call *c, const struct entry *e, u64 rb, unsigned long mark)
 {
@@ -175,8 +183,8 @@ static void invalidate(const struct call *c, const struct entry *e, u64 rb, unsi
 }
 
 /*
- * An HPTE that was valid, and has been invalidated, leaves the reverse map; its R and C go to
- * the guest's view of it and to the host's of the page.
+ * An HPTE that was valid, and has been invalidated, leaves the reverse map; its
+ * R and C go to the guest's view of it and to the host's of the page.
  */
 static void remove_from_map(const struct call *c, const struct entry *e)
 {
@@ -262,9 +270,9 @@ bool kht_on_h_remove(struct kvm_vcpu *vcpu, unsigned long flags, unsigned long i
 }
 
 /*
- * One of the up to four requests of H_BULK_REMOVE, a translation specifier of two
- * doublewords: type and flags in the high byte of the first, the index below; the answer
- * comes back there.
+ * One of the up to four requests of H_BULK_REMOVE, a translation specifier of
+ * two doublewords: type and flags in the high byte of the first, the index
+ * below; the answer comes back there.
  */
 #define BULK_REQUESTS	4
 #define BULK_INDEX	((1UL << 56) - 1)
@@ -300,7 +308,10 @@ static bool bulk_valid(const struct call *c, const struct request *r)
 	return r->type == BULK_REQUEST && r->how != BULK_RESERVED && in_table(c, r->index);
 }
 
-/* False when somebody has a lock that this request takes, which may be one before it. */
+/*
+ * False when somebody has a lock that this request takes, which may be one
+ * before it.
+ */
 static bool bulk_lock(const struct call *c, struct request *r, unsigned long avpn)
 {
 	r->locked = lock_entry(c, &r->e, r->index);
@@ -310,7 +321,10 @@ static bool bulk_lock(const struct call *c, struct request *r, unsigned long avp
 	return !r->matches || lock_chain(c, &r->e);
 }
 
-/* How many requests there are up to the first that is none; @n: those it has locked. */
+/*
+ * How many requests there are up to the first that is none; @n: those it has
+ * locked.
+ */
 static bool bulk_lock_all(const struct call *c, struct request *requests,
 			  const unsigned long *args, unsigned int *n)
 {
@@ -387,8 +401,8 @@ static unsigned long protection(unsigned long flags)
 }
 
 /*
- * The second doubleword of a valid HPTE, in the hardware's format. It must not become
- * writable here: the host's page may not be, and a fault sorts that out.
+ * The second doubleword of a valid HPTE, in the hardware's format. It must not
+ * become writable here: the host's page may not be, and a fault sorts that out.
  */
 static void protect_valid(const struct call *c, const struct entry *e, unsigned long bits)
 {

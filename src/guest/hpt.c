@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Hash guests: what the host invalidates of them, and what it takes to believe an
- * H_LOCAL. src/core/reach.c has the reasoning.
+ * Hash guests: what the host invalidates of them, and what it takes to believe
+ * an H_LOCAL. src/core/reach.c has the reasoning.
  *
- * The kernel's functions invalidate a locked HPTE and then read its R and C, which
- * hardware may set until the flush is complete. So nothing is absorbed here, as the pages
- * of a radix guest are: an HPTE is done when the function returns. With nobody in guest
- * that needs no flush now, since updates by the threads that were are complete
- * (kht_on_vcpu_put()). Beside a running guest many of them are done together in
- * src/guest/sweep.c, and what is left costs a broadcast each, as in stock.
+ * The kernel's functions invalidate a locked HPTE and then read its R and C,
+ * which hardware may set until the flush is complete. So nothing is absorbed
+ * here, as the pages of a radix guest are: an HPTE is done when the function
+ * returns. With nobody in guest that needs no flush now, since updates by the
+ * threads that were are complete (kht_on_vcpu_put()). Beside a running guest
+ * many of them are done together in src/guest/sweep.c, and what is left costs a
+ * broadcast each, as in stock.
  */
 #include <linux/smp.h>
 #include "guest/batch.h"
@@ -35,13 +36,19 @@ bool kht_hash_reach(struct kht_domain *d, enum kht_reach reach, u64 rb)
 	return done;
 }
 
-/* May what the host invalidates of this hash guest, or many of it at once, be ours? */
+/*
+ * May what the host invalidates of this hash guest, or many of it at once, be
+ * ours?
+ */
 bool kht_defers_hash(const struct kht_domain *d)
 {
 	return READ_ONCE(kht_hash_deferring) && READ_ONCE(kht_param_hpt_defer) && READ_ONCE(d->live);
 }
 
-/* The domain of a guest whose HPTE the host is about to invalidate, and may defer; or NULL. */
+/*
+ * The domain of a guest whose HPTE the host is about to invalidate, and may
+ * defer; or NULL.
+ */
 static struct kht_domain *domain_for(struct kvm *kvm)
 {
 	struct kht_domain *d = kht_domain_of(kvm);
@@ -84,13 +91,15 @@ bool kht_on_clear_ref_hpte(struct kvm *kvm, __be64 *hpte, unsigned long index)
 }
 
 /*
- * The kernel comes here before a guest first runs, whenever its hash table is another one, and
- * whenever a guest has become a hash guest or is none any more: what is in the log
- * means nothing then. Nobody is in guest; only for another process table of a guest
- * that keeps its MMU mode (KVM_PPC_CONFIGURE_V3_MMU) a vCPU may be, and flushes once for nothing.
+ * The kernel comes here before a guest first runs, whenever its hash table is
+ * another one, and whenever a guest has become a hash guest or is none any
+ * more: what is in the log means nothing then. Nobody is in guest; only for
+ * another process table of a guest that keeps its MMU mode
+ * (KVM_PPC_CONFIGURE_V3_MMU) a vCPU may be, and flushes once for nothing.
  *
- * The mode first: a notifier that finds the new generation meanwhile and broadcasts it (kht_cover())
- * does so in the new mode, and the credit is true (invariant 5).
+ * The mode first: a notifier that finds the new generation meanwhile and
+ * broadcasts it (kht_cover()) does so in the new mode, and the credit is true
+ * (invariant 5).
  * litmus: kind-cover
  */
 void kht_on_set_partition(u32 lpid)
@@ -107,14 +116,15 @@ void kht_on_set_partition(u32 lpid)
 }
 
 /*
- * H_LOCAL means something only if every core that a vCPU has left since owes, so from
- * here on moves leave debts. Where the vCPUs have been before nobody knows: all cores owe
- * everything, a vCPU in guest leaves it, and each vCPU's next move counts as one
- * from everywhere (kht_on_vcpu_move()).
+ * H_LOCAL means something only if every core that a vCPU has left since owes,
+ * so from here on moves leave debts. Where the vCPUs have been before nobody
+ * knows: all cores owe everything, a vCPU in guest leaves it, and each vCPU's
+ * next move counts as one from everywhere (kht_on_vcpu_move()).
  *
  * A thread that enters the guest sees either the raised generation, and with it
- * tracks_moves, or is seen and interrupted (the fences of invariant 4). So it knows
- * when it moves next. Its prev_cpu is -1 by then, or a CPU that it has come to since.
+ * tracks_moves, or is seen and interrupted (the fences of invariant 4). So it
+ * knows when it moves next. Its prev_cpu is -1 by then, or a CPU that it has
+ * come to since.
  * litmus: hash-trust, hash-track
  */
 static void track_moves(struct kht_domain *d)

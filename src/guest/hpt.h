@@ -16,10 +16,16 @@ void kht_on_set_partition(u32 lpid);
 
 bool kht_defers_hash(const struct kht_domain *d);
 
-/* Invalidates what @rb names, as far as @reach; the caller has it locked. False: it must be broadcast. */
+/*
+ * Invalidates what @rb names, as far as @reach; the caller has it locked.
+ * False: it must be broadcast.
+ */
 bool kht_hash_reach(struct kht_domain *d, enum kht_reach reach, u64 rb);
 
-/* May this guest's H_LOCAL be honoured? May interrupt its vCPUs; no lock is held. */
+/*
+ * May this guest's H_LOCAL be honoured? May interrupt its vCPUs; no lock is
+ * held.
+ */
 bool kht_trusts_local(struct kht_domain *d);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * HPTEs as KVM-HV keeps them: big endian; since POWER9 in the format of ISA 3.0, while
- * guests and all of KVM's arithmetic use the older one.
+ * HPTEs as KVM-HV keeps them: big endian; since POWER9 in the format of ISA
+ * 3.0, while guests and all of KVM's arithmetic use the older one.
  */
 #ifndef KHT_GUEST_HPTE_H
 #define KHT_GUEST_HPTE_H
@@ -39,8 +39,9 @@ static inline u64 kht_hpte_rb(const __be64 *hpte, unsigned long index)
 }
 
 /*
- * False: somebody has it locked. The kernel's try_lock_hpte() is one ldarx and stdcx., and an
- * interrupt between them makes it fail on an HPTE that nobody has.
+ * False: somebody has it locked. The kernel's try_lock_hpte() is one ldarx and
+ * stdcx., and an interrupt between them makes it fail on an HPTE that nobody
+ * has.
  */
 static inline bool kht_hpte_try_lock(__be64 *hpte)
 {
@@ -52,8 +53,8 @@ static inline bool kht_hpte_try_lock(__be64 *hpte)
 }
 
 /*
- * Out of the chain of HPTEs that map the same page of the guest: HPTE and chain are locked.
- * @rev: the table's reverse map.
+ * Out of the chain of HPTEs that map the same page of the guest: HPTE and chain
+ * are locked. @rev: the table's reverse map.
  */
 static inline void kht_hpte_unchain(struct revmap_entry *rev, unsigned long index,
 				    unsigned long *chain)

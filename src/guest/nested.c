@@ -6,14 +6,15 @@
  *	L1 -> L0	the host's, in the guest's partition-scoped table
  *	L2 -> L0	the shadow, the only one the hardware uses for the L2
  *
- * Invariant 10: the shadow has R or C only if both others have it. Otherwise the
- * L2 changes a page and neither the host's dirty log nor the L1's would know.
+ * Invariant 10: the shadow has R or C only if both others have it. Otherwise
+ * the L2 changes a page and neither the host's dirty log nor the L1's would
+ * know.
  *
- * Clearing (harvest, ageing): the kernel clears the host's entry and calls us in
- * the same mmu_lock section; we clear every shadow that maps the frame. A harvest
- * then flushes the shadow's LPID. The stock kernel flushes the LPID that the L1
- * knows the nested guest by: on hardware the L2 keeps its old C, and what it
- * stores escapes.
+ * Clearing (harvest, ageing): the kernel clears the host's entry and calls us
+ * in the same mmu_lock section; we clear every shadow that maps the frame. A
+ * harvest then flushes the shadow's LPID. The stock kernel flushes the LPID
+ * that the L1 knows the nested guest by: on hardware the L2 keeps its old C,
+ * and what it stores escapes.
  *
  * Setting is the fault path's. When only the bit was missing, host and shadow
  * get it in one mmu_lock section. When the shadow itself is missing, the fault
@@ -27,27 +28,30 @@
  *	mmu_lock: insert shadow with C=1
  *
  * and the L2's stores escape again, in every stock kernel so far, and go on to:
- * no later harvest looks at the shadow while the host's entry stays clean. So in the section
- * that inserts the shadow the host's entry gets back what the shadow has
- * (kht_on_insert_rmap()): a caller that takes R or C away afterwards finds the shadow on the list. The page may count as
- * changed or used once more than it is.
+ * no later harvest looks at the shadow while the host's entry stays clean. So
+ * in the section that inserts the shadow the host's entry gets back what the
+ * shadow has (kht_on_insert_rmap()): a caller that takes R or C away afterwards
+ * finds the shadow on the list. The page may count as changed or used once more
+ * than it is.
  *
- * The kernel would have another means: mmu_invalidate_seq, which the fault compares before it
- * inserts. But it belongs to the whole guest. A harvest that raises it makes every fault in flight start again,
- * page by page, and a guest in the middle of a migration gets no page. It is raised once
- * only, for faults older than these hooks.
+ * The kernel would have another means: mmu_invalidate_seq, which the fault
+ * compares before it inserts. But it belongs to the whole guest. A harvest that
+ * raises it makes every fault in flight start again, page by page, and a guest
+ * in the middle of a migration gets no page. It is raised once only, for faults
+ * older than these hooks.
  *
- * Where the shadow is there already, and the fault adds to it (another vCPU was faster, or the page becomes
- * writable), the kernel calls no function that can be hooked. So such a fault adds neither R nor C
- * (kht_on_create_pte()), and the L2's next access sets them, in both entries at once. It cannot
- * become "there" after that look: the fault holds the nested guest's tlb_lock.
+ * Where the shadow is there already, and the fault adds to it (another vCPU was
+ * faster, or the page becomes writable), the kernel calls no function that can
+ * be hooked. So such a fault adds neither R nor C (kht_on_create_pte()), and
+ * the L2's next access sets them, in both entries at once. It cannot become
+ * "there" after that look: the fault holds the nested guest's tlb_lock.
  *
- * An entry of the list without a shadow owes a flush all the same: the kernel frees
- * a whole shadow tree first and flushes it afterwards.
+ * An entry of the list without a shadow owes a flush all the same: the kernel
+ * frees a whole shadow tree first and flushes it afterwards.
  *
  * The L1's own clearing needs nothing from us: it must follow with
- * H_TLB_INVALIDATE, which takes the tlb_lock that a fault holds from reading the
- * L1's entry until the shadow is in place, and removes that shadow.
+ * H_TLB_INVALIDATE, which takes the tlb_lock that a fault holds from reading
+ * the L1's entry until the shadow is in place, and removes that shadow.
  *
  * Ageing flushes nothing. R is a hint: while the L2 uses a translation with R
  * cached its page looks idle, as pages of the host's own processes and of L1 do
@@ -66,7 +70,10 @@
 #include "module/params.h"
 #include "power/flush.h"
 
-/* What the kernel passes: bits to change in shadows of the frames [hpa, hpa + size). */
+/*
+ * What the kernel passes: bits to change in shadows of the frames [hpa, hpa +
+ * size).
+ */
 struct change {
 	struct kvm *kvm;
 	unsigned long clr, set;
@@ -79,7 +86,10 @@ static void flush_page(u32 lpid, unsigned long gpa, unsigned int shift)
 		kht_broadcast_page(lpid, kht_page(gpa, shift));
 }
 
-/* An entry of another frame is stale in the list: that page has been mapped anew. */
+/*
+ * An entry of another frame is stale in the list: that page has been mapped
+ * anew.
+ */
 static bool maps_other_frame(const pte_t *pte, const struct change *c)
 {
 	return pte && pte_present(*pte) && (pte_val(*pte) & c->mask) != c->hpa;
@@ -115,7 +125,10 @@ static void change_shadow(const struct change *c, u64 rmap)
 			   gpa, shift ? shift : PAGE_SHIFT);
 }
 
-/* A fault that was under way when the hooks came has not been seen by kht_on_create_pte(). */
+/*
+ * A fault that was under way when the hooks came has not been seen by
+ * kht_on_create_pte().
+ */
 static void stop_older_faults(struct kvm *kvm)
 {
 	struct kht_domain *l1 = kht_domain_of(kvm);
@@ -171,7 +184,10 @@ static pte_t *find_host(struct kvm *kvm, const unsigned long *rmapp)
 	return NULL;
 }
 
-/* @rmap is about to go on the list @rmapp: its shadow has just been inserted, in this mmu_lock section. */
+/*
+ * @rmap is about to go on the list @rmapp: its shadow has just been inserted,
+ * in this mmu_lock section.
+ */
 void kht_on_insert_rmap(struct kvm *kvm, const unsigned long *rmapp, u64 rmap)
 {
 	pte_t *shadow, *host;

@@ -13,8 +13,8 @@ bool kht_on_update_rc(struct kvm *kvm, unsigned long *rmapp, unsigned long clr,
 		      unsigned long set, unsigned long hpa, unsigned long nbytes);
 
 /*
- * Faults of nested guests. The first in the mmu_lock section that inserts a shadow entry, the
- * second before it, without the lock and with preemption off.
+ * Faults of nested guests. The first in the mmu_lock section that inserts a
+ * shadow entry, the second before it, without the lock and with preemption off.
  */
 void kht_on_insert_rmap(struct kvm *kvm, const unsigned long *rmapp, u64 rmap);
 void kht_on_create_pte(struct kvm *kvm, pgd_t *shadow, unsigned long gpa, pte_t *pte);

@@ -23,8 +23,8 @@ static void pay_process(void *domain)
 }
 
 /*
- * Also those that this kernel was told not to use (nr_cpus=): stock flushes only where it finds
- * the bits of a whole core.
+ * Also those that this kernel was told not to use (nr_cpus=): stock flushes
+ * only where it finds the bits of a whole core.
  */
 static void stock_owes(cpumask_t *need_tlb_flush)
 {
@@ -35,20 +35,23 @@ static void stock_owes(cpumask_t *need_tlb_flush)
 }
 
 /*
- * The interrupts find no CPU that is offline. Stock's own bits make it flush when it comes back
- * after us: the process scope of a radix guest, and of a hash guest as many congruence classes
- * as tlb_sets says. On a radix host that is the number for radix guests: 128 of 256, on
- * POWER10 one. So it gets the number for hash guests. Should the guest become a radix guest
- * later, stock's flush of it has some instructions too many.
+ * The interrupts find no CPU that is offline. Stock's own bits make it flush
+ * when it comes back after us: the process scope of a radix guest, and of a
+ * hash guest as many congruence classes as tlb_sets says. On a radix host that
+ * is the number for radix guests: 128 of 256, on POWER10 one. So it gets the
+ * number for hash guests. Should the guest become a radix guest later, stock's
+ * flush of it has some instructions too many.
  *
- * The caller holds cpus_read_lock() around both, so that no CPU is on its way up or down. One that
- * was in between would be online, and so get no bit. Without a domain any more, its callback would
- * leave what it has of hash guests (kht_cpu_arrives()). One that comes later sees the bits.
+ * The caller holds cpus_read_lock() around both, so that no CPU is on its way
+ * up or down. One that was in between would be online, and so get no bit.
+ * Without a domain any more, its callback would leave what it has of hash
+ * guests (kht_cpu_arrives()). One that comes later sees the bits.
  *
- * The partition scope was broadcast (kht_pay_all()): a tlbie reaches what a sleeping thread keeps.
- * Stock relies on that too for an offline CPU: cleanup_cpu_mmu_context() says that guests'
- * translations are not necessarily flushed when it goes, and start_secondary_resume() runs no
- * tlbiel when it comes back.
+ * The partition scope was broadcast (kht_pay_all()): a tlbie reaches what a
+ * sleeping thread keeps. Stock relies on that too for an offline CPU:
+ * cleanup_cpu_mmu_context() says that guests' translations are not necessarily
+ * flushed when it goes, and start_secondary_resume() runs no tlbiel when it
+ * comes back.
  * litmus: offline-bits
  */
 static void pay_offline(struct kvm *kvm)
@@ -76,8 +79,9 @@ static void pay(struct kht_domain *d)
 }
 
 /*
- * Invariant 8: nothing is owed, in either scope, when the hooks go. Nor does a guest come that owes: a domain
- * made after this would rest on a ledger that nobody pays (5).
+ * Invariant 8: nothing is owed, in either scope, when the hooks go. Nor does a
+ * guest come that owes: a domain made after this would rest on a ledger that
+ * nobody pays (5).
  */
 static void pay_family(struct kht_domain *d)
 {
@@ -99,8 +103,9 @@ void kht_domains_pay(void)
 }
 
 /*
- * All of it, whoever owes what: with H_LOCAL a core may owe a removal for which it is not behind. From here on H_LOCAL
- * is believed only when all moves have been seen since once more.
+ * All of it, whoever owes what: with H_LOCAL a core may owe a removal for which
+ * it is not behind. From here on H_LOCAL is believed only when all moves have
+ * been seen since once more.
  */
 static void pay_hash(struct kht_domain *d)
 {
@@ -120,7 +125,10 @@ void kht_domains_pay_hash(void)
 	cpus_read_unlock();
 }
 
-/* One that comes later, or becomes one, begins with a flush of everything on each CPU. */
+/*
+ * One that comes later, or becomes one, begins with a flush of everything on
+ * each CPU.
+ */
 static bool hash_guests(void)
 {
 	struct kht_domain *d;
@@ -137,9 +145,9 @@ static bool hash_guests(void)
 }
 
 /*
- * Invariant 5, by the hotplug thread of a CPU that has come online. It takes no task of a VMM yet:
- * the scheduler waits with those for CPUHP_AP_ACTIVE (is_cpu_allowed()). So nobody enters a guest
- * here before this is over.
+ * Invariant 5, by the hotplug thread of a CPU that has come online. It takes no
+ * task of a VMM yet: the scheduler waits with those for CPUHP_AP_ACTIVE
+ * (is_cpu_allowed()). So nobody enters a guest here before this is over.
  */
 void kht_cpu_arrives(void)
 {

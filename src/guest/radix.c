@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Host invalidations of a radix guest: absorb, defer, or leave to the kernel. */
+/*
+ * Host invalidations of a radix guest: absorb, defer, or leave to the kernel.
+ */
 #include <linux/log2.h>
 #include "guest/batch.h"
 #include "guest/domain.h"
@@ -49,10 +51,11 @@ static bool left_to_stock(struct kht_domain *d)
 }
 
 /*
- * Invariant 7 for a single invalidation. What a batch of another task has taken away under mmu_lock is
- * not flushed yet, though mmu_lock is free; the caller of this one holds it, and goes on as if it were. A
- * fault that puts a 2M page where the batch has taken 4K pages away is the sharpest case: it
- * asks for the walk cache only, and two translations of one address meet in a TLB. So the
+ * Invariant 7 for a single invalidation. What a batch of another task has taken
+ * away under mmu_lock is not flushed yet, though mmu_lock is free; the caller
+ * of this one holds it, and goes on as if it were. A fault that puts a 2M page
+ * where the batch has taken 4K pages away is the sharpest case: it asks for the
+ * walk cache only, and two translations of one address meet in a TLB. So the
  * invalidation joins what is open, and all of it is covered now.
  */
 static bool joins(struct kht_domain *d)
@@ -80,7 +83,10 @@ bool kht_on_flush_page(u64 lpid, u64 gpa, u64 size)
 		return false;
 	if (kht_defer_page(d->ledger, kht_threads, page))
 		return deferred(d, true, page);
-	/* Somebody has entered after it was recorded: the next look would flush it again. */
+	/*
+	 * Somebody has entered after it was recorded: the next look would flush
+	 * it again.
+	 */
 	if (kht_uncovered(d->ledger)) {
 		kht_batch_cover(d);
 		return true;
@@ -88,7 +94,10 @@ bool kht_on_flush_page(u64 lpid, u64 gpa, u64 size)
 	return deferred(d, false, page);
 }
 
-/* Nobody has to wait for a batch's end, nothing is open, and nobody is in guest. */
+/*
+ * Nobody has to wait for a batch's end, nothing is open, and nobody is in
+ * guest.
+ */
 static bool full_is_debt(struct kht_domain *d)
 {
 	return !kht_batching(d) && !joins(d) && kht_param_defer &&
@@ -96,15 +105,17 @@ static bool full_is_debt(struct kht_domain *d)
 }
 
 /*
- * The page walk cache, or everything, of an LPID: always everything. In a batch it is done
- * at once, with what the batch has absorbed: the kernel frees page-table pages around it, and
- * that should not wait for the end.
+ * The page walk cache, or everything, of an LPID: always everything. In a batch
+ * it is done at once, with what the batch has absorbed: the kernel frees
+ * page-table pages around it, and that should not wait for the end.
  *
- * Either is a flush of the whole LPID here. A fault that puts a large page where a table was asks for the
- * walk cache, and then, page by page, for what the table still held; but the kernel names those pages by
- * their host real address (kvmppc_unmap_free_pte(), Linux 6.1 to 7.3), and what the guest has of
- * them would stay, beside the large page, and after it. The entry that led to the table
- * is gone by now, so that nothing of it comes back after this flush.
+ * Either is a flush of the whole LPID here. A fault that puts a large page
+ * where a table was asks for the walk cache, and then, page by page, for what
+ * the table still held; but the kernel names those pages by their host real
+ * address (kvmppc_unmap_free_pte(), Linux 6.1 to 7.3), and what the guest has
+ * of them would stay, beside the large page, and after it. The entry that led
+ * to the table is gone by now, so that nothing of it comes back after this
+ * flush.
  */
 bool kht_on_flush_full(u64 lpid)
 {
@@ -126,12 +137,12 @@ bool kht_on_flush_full(u64 lpid)
 }
 
 /*
- * The kernel is about to free the whole tree of a nested guest, under mmu_lock, and
- * flushes after it has given up the lock. In between the entries are gone and
- * the translations are not: a harvest or an unmap finds nothing to clear or flush,
- * and its caller goes on, with a page that the L2 still stores to. So the flush
- * that is to come is recorded before, and the end of any operation on the family
- * meanwhile executes it (invariant 7).
+ * The kernel is about to free the whole tree of a nested guest, under mmu_lock,
+ * and flushes after it has given up the lock. In between the entries are gone
+ * and the translations are not: a harvest or an unmap finds nothing to clear or
+ * flush, and its caller goes on, with a page that the L2 still stores to. So
+ * the flush that is to come is recorded before, and the end of any operation on
+ * the family meanwhile executes it (invariant 7).
  */
 void kht_on_free_tables(u32 lpid)
 {

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * H_RPT_INVALIDATE: of a guest, for itself; of an L1, for its nested guests; of a nested guest, for
- * itself, which the VMM does not even have to allow. In every kernel so far the loops of
- * do_h_rpt_invalidate_prt() and do_h_rpt_invalidate_pat() never end for a range that wraps: the
- * CPU is lost to the host, and with it grace periods, CPU hotplug and the shutdown.
+ * H_RPT_INVALIDATE: of a guest, for itself; of an L1, for its nested guests; of
+ * a nested guest, for itself, which the VMM does not even have to allow. In
+ * every kernel so far the loops of do_h_rpt_invalidate_prt() and
+ * do_h_rpt_invalidate_pat() never end for a range that wraps: the CPU is lost
+ * to the host, and with it grace periods, CPU hotplug and the shutdown.
  *
  * PAPR allows such a range. So it becomes the range of everything, which the
  * kernel invalidates with one flush, and the guest has its answer.

@@ -1,20 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Batches of a hash guest that is running. The kernel harvests or unmaps one HPTE after
- * another: lock it, make it invalid, broadcast, read R and C, unlock it. Its
- * flush cannot be put off to the end, since R and C are final only after it. So a
- * sweep goes before: it makes many HPTEs invalid and keeps them locked, flushes once,
- * and finishes each as the kernel would. Then the kernel's own function runs, and
- * finds little left to do; what the sweep leaves out (an HPTE that somebody else has
- * locked, no memory, a table that is being replaced) it does as ever.
+ * Batches of a hash guest that is running. The kernel harvests or unmaps one
+ * HPTE after another: lock it, make it invalid, broadcast, read R and C, unlock
+ * it. Its flush cannot be put off to the end, since R and C are final only
+ * after it. So a sweep goes before: it makes many HPTEs invalid and keeps them
+ * locked, flushes once, and finishes each as the kernel would. Then the
+ * kernel's own function runs, and finds little left to do; what the sweep
+ * leaves out (an HPTE that somebody else has locked, no memory, a table that is
+ * being replaced) it does as ever.
  *
- * Locks: mmu_setup_lock keeps the MMU mode, the table and the table's size as they are
- * (kvmppc_alloc_reset_hpt(), resize_hpt_pivot()); the kernel's own harvest does without.
- * Its holder may be waiting for mmu_lock, or for the guest's VMM, so it is not waited
- * for: no sweep then. mmu_lock is held as in a notifier. A chain of the reverse map
- * is locked to walk it; HPTEs found there are tried, never waited for, since their
- * holders may want the chain. The other way round is free: finishing takes chains with
- * HPTEs locked, and nobody who holds a chain waits for an HPTE.
+ * Locks: mmu_setup_lock keeps the MMU mode, the table and the table's size as
+ * they are (kvmppc_alloc_reset_hpt(), resize_hpt_pivot()); the kernel's own
+ * harvest does without. Its holder may be waiting for mmu_lock, or for the
+ * guest's VMM, so it is not waited for: no sweep then. mmu_lock is held as in a
+ * notifier. A chain of the reverse map is locked to walk it; HPTEs found there
+ * are tried, never waited for, since their holders may want the chain. The
+ * other way round is free: finishing takes chains with HPTEs locked, and nobody
+ * who holds a chain waits for an HPTE.
  */
 #include <linux/slab.h>
 #include "core/env.h"
@@ -63,7 +65,10 @@ static bool maps(const struct sweep *s, unsigned long index, unsigned long v, un
 	return hpte_rpn(rpte, kvmppc_actual_pgsz(v, rpte)) == gfn;
 }
 
-/* Is this HPTE one to flush? It may be locked by others, and the answer outdated. */
+/*
+ * Is this HPTE one to flush? It may be locked by others, and the answer
+ * outdated.
+ */
 static bool wanted(const struct sweep *s, unsigned long index, unsigned long gfn)
 {
 	const __be64 *hpte = kht_hpte_at(s->kvm, index);
@@ -89,7 +94,10 @@ static void hold(struct sweep *s, unsigned long index, unsigned long gfn)
 	s->held[s->n++] = (struct held){ index, gfn };
 }
 
-/* All of a page's HPTEs. Few pages have more than one; those that do not fit are the kernel's. */
+/*
+ * All of a page's HPTEs. Few pages have more than one; those that do not fit
+ * are the kernel's.
+ */
 static void hold_chain(struct sweep *s, unsigned long gfn)
 {
 	unsigned long *chain = chain_of(s, gfn);
@@ -109,8 +117,9 @@ static void hold_chain(struct sweep *s, unsigned long gfn)
 }
 
 /*
- * Nobody is in guest: what is held becomes a debt. Invariant 8: KHT_DEFER may be false by
- * now, but a sweep is inside its operation, which detaching waits for before it pays.
+ * Nobody is in guest: what is held becomes a debt. Invariant 8: KHT_DEFER may
+ * be false by now, but a sweep is inside its operation, which detaching waits
+ * for before it pays.
  */
 static bool defer(const struct sweep *s)
 {
@@ -128,8 +137,8 @@ static bool defer(const struct sweep *s)
 }
 
 /*
- * The whole LPID at once. What was recorded before the flush began is done everywhere then
- * (invariant 3).
+ * The whole LPID at once. What was recorded before the flush began is done
+ * everywhere then (invariant 3).
  */
 static void flush_lpid(const struct sweep *s)
 {
@@ -226,9 +235,9 @@ static void finish_unmap(const struct sweep *s, const struct held *h)
 }
 
 /*
- * Invariant 2: the HPTEs are invalid, and every way of flushing begins with the ptesync that shows
- * it to the table walks; when the broadcast is complete, or nobody was in guest, nobody uses
- * or updates them.
+ * Invariant 2: the HPTEs are invalid, and every way of flushing begins with the
+ * ptesync that shows it to the table walks; when the broadcast is complete, or
+ * nobody was in guest, nobody uses or updates them.
  */
 static void flush(struct sweep *s)
 {
@@ -278,8 +287,9 @@ static void sweep_unlocked(struct sweep *s, unsigned long gfn, unsigned long end
 }
 
 /*
- * Worth it only beside a running guest: otherwise each invalidation becomes a debt. A
- * vCPU that is out of the guest just now may be back before the kernel's own function ends.
+ * Worth it only beside a running guest: otherwise each invalidation becomes a
+ * debt. A vCPU that is out of the guest just now may be back before the
+ * kernel's own function ends.
  */
 static bool prepare(struct sweep *s, struct kvm *kvm, struct kvm_memory_slot *slot, bool unmap,
 		    gfp_t gfp)

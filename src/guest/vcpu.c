@@ -38,8 +38,8 @@ static bool gtse(const struct kvm *kvm)
 }
 
 /*
- * The state of a vCPU, made when it first comes to a CPU. A vCPU that has run before our
- * hooks may have an unfinished sequence where it ran last.
+ * The state of a vCPU, made when it first comes to a CPU. A vCPU that has run
+ * before our hooks may have an unfinished sequence where it ran last.
  * litmus: vcpu-publish
  */
 struct kht_vcpu *kht_vcpu_state(struct kht_domain *d, struct kvm_vcpu *vcpu)
@@ -93,9 +93,10 @@ static void count_move(struct kht_domain *d, const struct kht_move *m, u32 kicke
 }
 
 /*
- * prev_cpu of the nested vCPU belongs to the last vCPU that has run it, which may be another one by now. One that is
- * entering just now has either seen what is written here and put it right (enter_nested()), or is
- * seen here, and this is taken back.
+ * prev_cpu of the nested vCPU belongs to the last vCPU that has run it, which
+ * may be another one by now. One that is entering just now has either seen what
+ * is written here and put it right (enter_nested()), or is seen here, and this
+ * is taken back.
  * litmus: nested-move
  */
 static void note_nested_move(const struct kht_domain *d, const struct kvm_vcpu *vcpu,
@@ -108,10 +109,11 @@ static void note_nested_move(const struct kht_domain *d, const struct kvm_vcpu *
 }
 
 /*
- * So that the stock kernel finds no move at the next entry of the nested guest. It
- * may have gone since the vCPU ran it, so it is looked up; should the lock not be
- * free, stock finds the move and does its work again, which is legal. This runs
- * in the scheduler's sched_in, where waiting for a lock that long would not do.
+ * So that the stock kernel finds no move at the next entry of the nested guest.
+ * It may have gone since the vCPU ran it, so it is looked up; should the lock
+ * not be free, stock finds the move and does its work again, which is legal.
+ * This runs in the scheduler's sched_in, where waiting for a lock that long
+ * would not do.
  */
 static void hide_nested_move(const struct kht_domain *d, const struct kvm_vcpu *vcpu,
 			     const struct kht_vcpu *v, int prev, int cpu)
@@ -140,11 +142,11 @@ static struct kht_domain *nested_of(struct kht_domain *l1, const struct kht_vcpu
 }
 
 /*
- * A vCPU of a hash guest. The kernel has no use for prev_cpu then, and completes nothing on
- * the CPU that is left, nor do we; the core owes, for what the
- * guest may go on to remove with H_LOCAL; it owes also when the vCPU goes to a sibling, whose
- * flush leaves the ERAT of the thread that is left. Where the vCPU has been before
- * track_moves() nobody knows: every core owes.
+ * A vCPU of a hash guest. The kernel has no use for prev_cpu then, and
+ * completes nothing on the CPU that is left, nor do we; the core owes, for what
+ * the guest may go on to remove with H_LOCAL; it owes also when the vCPU goes
+ * to a sibling, whose flush leaves the ERAT of the thread that is left. Where
+ * the vCPU has been before track_moves() nobody knows: every core owes.
  */
 static void move_hash(struct kht_domain *d, struct kvm_vcpu *vcpu, int cpu)
 {
@@ -155,7 +157,10 @@ static void move_hash(struct kht_domain *d, struct kvm_vcpu *vcpu, int cpu)
 	if (!READ_ONCE(d->tracks_moves) || prev == cpu)
 		return;
 	if (irqs_disabled()) {
-		/* Nobody can be interrupted: from here on no H_LOCAL is believed. */
+		/*
+		 * Nobody can be interrupted: from here on no H_LOCAL is
+		 * believed.
+		 */
 		WRITE_ONCE(d->lost_a_move, true);
 		return;
 	}
@@ -203,7 +208,10 @@ void kht_on_vcpu_move(struct kvm_vcpu *vcpu, int cpu)
 		kicked += leave_core(kht_mutant(KHT_MUT_NESTED_MOVE_IN_L1) ? d : nested, prev);
 	if (m.ipi >= 0)
 		smp_call_function_single(m.ipi, complete_order, (void *)gtse(kvm), 1);
-	/* Only now: another vCPU may go on with the nested one at once, and finds that all is done. */
+	/*
+	 * Only now: another vCPU may go on with the nested one at once, and
+	 * finds that all is done.
+	 */
 	if (nested)
 		hide_nested_move(nested, vcpu, v, prev, cpu);
 	vcpu->arch.prev_cpu = cpu;
@@ -222,10 +230,10 @@ void kht_put_order(struct kvm_vcpu *vcpu, struct kht_vcpu *v, bool scheduled_out
 }
 
 /*
- * The same for a vCPU without a state: of a guest without a domain, or of a hash guest,
- * whose R and C bits are read by a thread that then sees nobody in guest (invariant 2). This
- * thread's updates of them come before its mark goes; the partner is the load fence in
- * kht_others_behind().
+ * The same for a vCPU without a state: of a guest without a domain, or of a
+ * hash guest, whose R and C bits are read by a thread that then sees nobody in
+ * guest (invariant 2). This thread's updates of them come before its mark goes;
+ * the partner is the load fence in kht_others_behind().
  */
 void kht_put_other(struct kht_thread *t)
 {
@@ -253,7 +261,10 @@ void kht_on_vcpu_put(struct kvm_vcpu *vcpu)
 		kht_put_order(vcpu, v, scheduled_out);
 }
 
-/* The replacement flavour's vcpu_load of a vCPU that has last run elsewhere, or never. */
+/*
+ * The replacement flavour's vcpu_load of a vCPU that has last run elsewhere, or
+ * never.
+ */
 void kht_direct_load(struct kvm_vcpu *vcpu, int cpu)
 {
 	this_cpu_write(kht_seats->vcpu, KHT_NOBODY);

@@ -17,8 +17,9 @@ void kht_direct_put(struct kvm_vcpu *vcpu);
 /*
  * Runs on the CPU that is being left, and takes the mark away: only the vCPU
  * that is loaded can have set it, and it is not in the guest now. No mark means
- * that it has not entered since it was loaded, so nothing of its is unfinished; or that its
- * exit took the mark away (kht_direct_exit()), and kht_direct_put() has seen to the rest.
+ * that it has not entered since it was loaded, so nothing of its is unfinished;
+ * or that its exit took the mark away (kht_direct_exit()), and kht_direct_put()
+ * has seen to the rest.
  *
  * KVM's preempt notifier calls us with interrupts off, when the thread is
  * scheduled out; the end of an ioctl with interrupts on. That tells the two
@@ -27,8 +28,8 @@ void kht_direct_put(struct kvm_vcpu *vcpu);
 void kht_on_vcpu_put(struct kvm_vcpu *vcpu);
 
 /*
- * The same inline, for it runs at every exit to user space, where there is nothing to do but
- * that. False: there is more, and nothing has been done.
+ * The same inline, for it runs at every exit to user space, where there is
+ * nothing to do but that. False: there is more, and nothing has been done.
  */
 static __always_inline bool kht_put_at_once(struct kvm_vcpu *vcpu)
 {

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Failures on demand: the parameters of builds with DEBUG_MUTANT=faults and DEBUG_MUTANT=any. */
+/*
+ * Failures on demand: the parameters of builds with DEBUG_MUTANT=faults and
+ * DEBUG_MUTANT=any.
+ */
 #include <linux/atomic.h>
 #include <linux/kernel.h>
 #include <linux/moduleparam.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Failures on demand, for tests/host/scenarios/hostile.sh: stock kernels are built without fault
- * injection. Only a build with DEBUG_MUTANT=faults has them; in any other this header
- * adds no instruction.
+ * Failures on demand, for tests/host/scenarios/hostile.sh: stock kernels are
+ * built without fault injection. Only a build with DEBUG_MUTANT=faults has
+ * them; in any other this header adds no instruction.
  */
 #ifndef KHT_FAULTS_H
 #define KHT_FAULTS_H

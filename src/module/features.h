@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The features of the module. Each has one name: in `status`, in the log, of its
- * parameter where it has one, and in the code.
+ * The features of the module. Each has one name: in `status`, in the log, of
+ * its parameter where it has one, and in the code.
  */
 #ifndef KHT_FEATURES_H
 #define KHT_FEATURES_H
@@ -35,7 +35,9 @@ struct kht_feature {
 
 extern struct kht_feature kht_features[KHT_NR_FEATURES];
 
-/* Any context. Cleared first and set last (invariant 8: src/attach/attach.c). */
+/*
+ * Any context. Cleared first and set last (invariant 8: src/attach/attach.c).
+ */
 static inline bool kht_is_on(enum kht_feature_id id)
 {
 	return READ_ONCE(kht_features[id].on);

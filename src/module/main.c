@@ -42,8 +42,9 @@ int kht_apply_enabled(void)
 }
 
 /*
- * When kvm-hv goes, its guests are gone and its exit has run; its text and data stay until this returns. So each
- * use of them has attach_sem, and this takes it whatever is attached: a detachment that has begun still writes there.
+ * When kvm-hv goes, its guests are gone and its exit has run; its text and data
+ * stay until this returns. So each use of them has attach_sem, and this takes
+ * it whatever is attached: a detachment that has begun still writes there.
  */
 static int on_module(struct notifier_block *nb, unsigned long state, void *mod)
 {
@@ -56,13 +57,18 @@ static int on_module(struct notifier_block *nb, unsigned long state, void *mod)
 	return NOTIFY_OK;
 }
 
-/* First: tracepoints and kprobes expect that nobody uses those of a module that goes. */
+/*
+ * First: tracepoints and kprobes expect that nobody uses those of a module that
+ * goes.
+ */
 static struct notifier_block module_nb = {
 	.notifier_call = on_module,
 	.priority = INT_MAX,
 };
 
-/* It answers whatever happens: an attachment or a detachment is not waited for. */
+/*
+ * It answers whatever happens: an attachment or a detachment is not waited for.
+ */
 static void show_attachment(struct seq_file *m)
 {
 	if (!down_read_trylock(&attach_sem)) {
@@ -90,7 +96,10 @@ static int rc_audit_show(struct seq_file *m, void *unused)
 	return kht_audit_show(m);
 }
 
-/* With a buffer for the longest report: should it not fit, seq_file would audit again. */
+/*
+ * With a buffer for the longest report: should it not fit, seq_file would audit
+ * again.
+ */
 static int rc_audit_open(struct inode *inode, struct file *file)
 {
 	return single_open_size(file, rc_audit_show, NULL, KHT_AUDIT_REPORT);

@@ -21,7 +21,10 @@ bool kht_param_rc_audit;
 unsigned int kht_param_batch_ceiling = 64;
 unsigned int kht_param_log_entries = 64;
 
-/* As many characters of @val are for the log's line: echo ends it with a newline. */
+/*
+ * As many characters of @val are for the log's line: echo ends it with a
+ * newline.
+ */
 static int shown(const char *val)
 {
 	return strcspn(val, "\n");

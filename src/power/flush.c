@@ -3,12 +3,12 @@
  * Executors: what the decisions of src/core do to this machine.
  *
  * Local flushes are tlbiel of the LPID in LPIDR, partition scope (PRS=0) or
- * process scope (PRS=1).
- * Broadcasts go through the kernel's own functions, which carry the POWER9
- * errata (CPU_FTR_P9_TLBIE_STQ_BUG, CPU_FTR_P9_TLBIE_ERAT_BUG): there is no
- * tlbie in this module.
+ * process scope (PRS=1). Broadcasts go through the kernel's own functions,
+ * which carry the POWER9 errata (CPU_FTR_P9_TLBIE_STQ_BUG,
+ * CPU_FTR_P9_TLBIE_ERAT_BUG): there is no tlbie in this module.
  *
- * A host that is a partition executes none of them: hcalls.c does it by hypercall.
+ * A host that is a partition executes none of them: hcalls.c does it by
+ * hypercall.
  */
 #include <linux/percpu.h>
 #include <linux/preempt.h>
@@ -57,9 +57,10 @@ const char *kht_power_choose(void)
 }
 
 /*
- * An ultravisor keeps the partition table. Writing an entry again, which is how the kernel flushes
- * a hash guest's LPID (kht_hash_broadcast_lpid()), then registers it with the ultravisor and
- * prints a line (mmu_partition_table_set_entry()).
+ * An ultravisor keeps the partition table. Writing an entry again, which is how
+ * the kernel flushes a hash guest's LPID (kht_hash_broadcast_lpid()), then
+ * registers it with the ultravisor and prints a line
+ * (mmu_partition_table_set_entry()).
  */
 const char *kht_power_unfit_for_hash(void)
 {
@@ -70,7 +71,10 @@ const char *kht_power_unfit_for_hash(void)
 	return NULL;
 }
 
-/* In a partition each flush reaches every CPU (hcalls.c): who has settled has done so for all. */
+/*
+ * In a partition each flush reaches every CPU (hcalls.c): who has settled has
+ * done so for all.
+ */
 struct kht_core kht_core_of(unsigned int cpu)
 {
 	if (kht_by_hcall())
@@ -83,9 +87,10 @@ struct kht_core kht_core_of(unsigned int cpu)
 }
 
 /*
- * In hypervisor state the operand R counts, whatever the host's own translation is (ISA 3.0B
- * Book III 5.9.3.3). The kernel flushes hash guests in real mode, with the guest's LPCR in
- * force (flush_guest_tlb()); doing it with that of a radix host has been tried on QEMU only.
+ * In hypervisor state the operand R counts, whatever the host's own translation
+ * is (ISA 3.0B Book III 5.9.3.3). The kernel flushes hash guests in real mode,
+ * with the guest's LPCR in force (flush_guest_tlb()); doing it with that of a
+ * radix host has been tried on QEMU only.
  */
 #define R_HASH	0
 #define R_RADIX	1
@@ -137,7 +142,10 @@ static unsigned int sets(unsigned int n)
 	return kht_mutant(KHT_MUT_ONE_SET) ? 1 : n;
 }
 
-/* Every congruence class; RIC=2 takes one of them, and what there is beside the TLB. */
+/*
+ * Every congruence class; RIC=2 takes one of them, and what there is beside the
+ * TLB.
+ */
 static __always_inline void radix_sets(unsigned long is, int prs)
 {
 	unsigned int set;
@@ -148,12 +156,14 @@ static __always_inline void radix_sets(unsigned long is, int prs)
 }
 
 /*
- * All of a radix guest, as the kernel does it (tlbiel_all_isa300() in radix_tlb.c): the partition
- * scope first, then the process scope. By congruence class, PRS=0 names classes of guest real
- * addresses. Nothing says that it takes what a core has combined from both scopes, which lies
- * in the class of an effective address. Where a page is named (kht_local_pages()), and in every
- * broadcast of the kernel, PRS=0 has to be enough. Stock's own flush at entry, flush_guest_tlb(),
- * is PRS=1 alone, since what it settles is of the process scope.
+ * All of a radix guest, as the kernel does it (tlbiel_all_isa300() in
+ * radix_tlb.c): the partition scope first, then the process scope. By
+ * congruence class, PRS=0 names classes of guest real addresses. Nothing says
+ * that it takes what a core has combined from both scopes, which lies in the
+ * class of an effective address. Where a page is named (kht_local_pages()), and
+ * in every broadcast of the kernel, PRS=0 has to be enough. Stock's own flush
+ * at entry, flush_guest_tlb(), is PRS=1 alone, since what it settles is of the
+ * process scope.
  *
  * On POWER9 that is 256 instructions, on POWER10 two.
  */
@@ -166,9 +176,10 @@ static void radix_both_scopes(unsigned long is)
 }
 
 /*
- * All of a hash guest, as the kernel does it (tlbiel_all_isa300() in hash_utils.c): RIC=2 is for
- * the cached entries of the partition table and, with PRS=1, of the process table, which hash
- * guests do not use. Every class of the TLB, the first too, is RIC=0: 258 instructions in all. Stock's own
+ * All of a hash guest, as the kernel does it (tlbiel_all_isa300() in
+ * hash_utils.c): RIC=2 is for the cached entries of the partition table and,
+ * with PRS=1, of the process table, which hash guests do not use. Every class
+ * of the TLB, the first too, is RIC=0: 258 instructions in all. Stock's own
  * flush at entry is RIC=0 alone.
  */
 static void hash_sets(unsigned long is)
@@ -211,8 +222,9 @@ void kht_hash_local_flush(u32 lpid)
 }
 
 /*
- * As the kernel does on a thread that first starts (tlbiel_all()). LPIDR means nothing to IS=3. The
- * physical CPUs of a partition do not come and go with its own: the hypervisor sees to them.
+ * As the kernel does on a thread that first starts (tlbiel_all()). LPIDR means
+ * nothing to IS=3. The physical CPUs of a partition do not come and go with its
+ * own: the hypervisor sees to them.
  */
 void kht_local_flush_all(void)
 {
@@ -296,7 +308,10 @@ void kht_hash_local_sync(u32 lpid)
 	return_lpidr(&b, true);
 }
 
-/* Of a partition's guests the hypervisor does it, when it moves their vCPUs. litmus: put-order */
+/*
+ * Of a partition's guests the hypervisor does it, when it moves their vCPUs.
+ * litmus: put-order
+ */
 void kht_complete_guest_flushes(bool gtse)
 {
 	if (kht_by_hcall())
@@ -365,10 +380,11 @@ void kht_hash_use(set_partition_fn fn)
 }
 
 /*
- * The kernel flushes the whole LPID of a hash guest in one place only, where it writes
- * the partition table (flush_partition()), and is in doubt there whether the errata of
- * tlbie need a fix-up. One page's tlbie after it, here of a page that does not matter, brings
- * all of them. Where kvm-hv has no such function, nothing of a hash guest was deferred.
+ * The kernel flushes the whole LPID of a hash guest in one place only, where it
+ * writes the partition table (flush_partition()), and is in doubt there whether
+ * the errata of tlbie need a fix-up. One page's tlbie after it, here of a page
+ * that does not matter, brings all of them. Where kvm-hv has no such function,
+ * nothing of a hash guest was deferred.
  */
 void kht_hash_broadcast_lpid(struct kvm *kvm)
 {

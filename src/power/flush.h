@@ -9,13 +9,19 @@
 struct kvm;
 #include "core/ledger.h"
 
-/* Chooses the executor for this machine: NULL, or why it must keep stock behaviour (a sentence). */
+/*
+ * Chooses the executor for this machine: NULL, or why it must keep stock
+ * behaviour (a sentence).
+ */
 const char *kht_power_choose(void);
 
 /* The same for hash guests alone. */
 const char *kht_power_unfit_for_hash(void);
 
-/* Is this host a partition of a hypervisor, which flushes for it (src/power/hcalls.c)? */
+/*
+ * Is this host a partition of a hypervisor, which flushes for it
+ * (src/power/hcalls.c)?
+ */
 extern bool kht_in_partition;
 
 static inline bool kht_by_hcall(void)
@@ -32,7 +38,10 @@ struct kht_hcalls_status {
 /* kvmhv_flush_lpid(), which kvm-hv does not export; before any flush. */
 typedef void (*flush_lpid_fn)(u64 lpid);
 
-/* Of a partition only. The first: does one flush take pages that follow one another? */
+/*
+ * Of a partition only. The first: does one flush take pages that follow one
+ * another?
+ */
 bool kht_takes_runs(void);
 void kht_hcalls_use(flush_lpid_fn fn);
 void kht_hcalls_status(struct kht_hcalls_status *status);
@@ -41,8 +50,8 @@ void kht_hcalls_status(struct kht_hcalls_status *status);
 unsigned int kht_tlb_sets(void);
 
 /*
- * The same of a hash guest, as the kernel's own hash__tlbiel_all() does it on both. A guest's
- * tlb_sets is that of radix on a radix host.
+ * The same of a hash guest, as the kernel's own hash__tlbiel_all() does it on
+ * both. A guest's tlb_sets is that of radix on a radix host.
  */
 #define KHT_HASH_SETS	256
 
@@ -52,21 +61,24 @@ struct kht_core kht_core_of(unsigned int cpu);
 void kht_complete_guest_flushes(bool gtse);
 
 /*
- * Completes what this thread has done to page tables, its updates of R and C bits included
- * (ptesync: ISA 3.0B Book III 5.9.2).
+ * Completes what this thread has done to page tables, its updates of R and C
+ * bits included (ptesync: ISA 3.0B Book III 5.9.2).
  */
 void kht_complete_updates(void);
 
 /*
- * A hash guest's translations, on every thread of the machine. The first: what @hpte, locked by
- * the caller or a copy, and @index name; it becomes invalid. The second: all of the
- * guest; the caller holds mmu_setup_lock, so that the entry of the partition table which
- * is written again is the one in force.
+ * A hash guest's translations, on every thread of the machine. The first: what
+ * @hpte, locked by the caller or a copy, and @index name; it becomes invalid.
+ * The second: all of the guest; the caller holds mmu_setup_lock, so that the
+ * entry of the partition table which is written again is the one in force.
  */
 void kht_hash_broadcast_page(struct kvm *kvm, __be64 *hpte, unsigned long index);
 void kht_hash_broadcast_lpid(struct kvm *kvm);
 
-/* kvmppc_setup_partition_table(), which kvm-hv does not export. Before any broadcast of an LPID. */
+/*
+ * kvmppc_setup_partition_table(), which kvm-hv does not export. Before any
+ * broadcast of an LPID.
+ */
 typedef void (*set_partition_fn)(struct kvm *kvm);
 void kht_hash_use(set_partition_fn fn);
 

@@ -1,19 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The executor of a host that is itself a partition (pseries). It may neither execute tlbie nor
- * touch LPIDR: the hypervisor flushes for it, with one of two hypercalls. Both reach every CPU of
- * the machine, and are complete on return. So a whole partition is one core to the ledger
- * (kht_core_of()), and a flush at entry is the same as a broadcast.
+ * The executor of a host that is itself a partition (pseries). It may neither
+ * execute tlbie nor touch LPIDR: the hypervisor flushes for it, with one of two
+ * hypercalls. Both reach every CPU of the machine, and are complete on return.
+ * So a whole partition is one core to the ledger (kht_core_of()), and a flush
+ * at entry is the same as a broadcast.
  *
- * The hypervisor runs a nested guest with translations of its own making. They combine this host's
- * table with the partition's, in shadow tables (book3s_hv_nested.c for the API v1) or in whatever a
- * hypervisor with the API v2 has, and so may be as old as the last flush that named them.
- * That is a TLB that happens to be large. It fills while one of the guest's vCPUs is in
- * H_ENTER_NESTED or H_GUEST_RUN_VCPU, or when H_COPY_TOFROM_GUEST asks for it, and is used there alone.
- * Each of these is between a mark and its end. doc/design.md, "A host that is a partition".
+ * The hypervisor runs a nested guest with translations of its own making. They
+ * combine this host's table with the partition's, in shadow tables
+ * (book3s_hv_nested.c for the API v1) or in whatever a hypervisor with the API
+ * v2 has, and so may be as old as the last flush that named them. That is a TLB
+ * that happens to be large. It fills while one of the guest's vCPUs is in
+ * H_ENTER_NESTED or H_GUEST_RUN_VCPU, or when H_COPY_TOFROM_GUEST asks for it,
+ * and is used there alone. Each of these is between a mark and its end.
+ * doc/design.md, "A host that is a partition".
  *
- * A hypervisor may refuse. Then the kernel's own function flushes the LPID, as it would
- * without the module; it complains, or panics, where it is refused as well.
+ * A hypervisor may refuse. Then the kernel's own function flushes the LPID, as
+ * it would without the module; it complains, or panics, where it is refused as
+ * well.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -70,7 +74,10 @@ void kht_hcalls_status(struct kht_hcalls_status *status)
 	rc_;									\
 })
 
-/* Is the kernel's LPID-wide form for @lpid to be used, since the hypervisor has answered @rc? */
+/*
+ * Is the kernel's LPID-wide form for @lpid to be used, since the hypervisor has
+ * answered @rc?
+ */
 static bool refused(u32 lpid, long rc)
 {
 	if (likely(rc == H_SUCCESS) || kht_mutant(KHT_MUT_REFUSAL_IGNORED))
@@ -116,7 +123,10 @@ static long ask_for_run(u32 lpid, u64 run)
 	return ask(H_TLB_INVALIDATE, H_TLBIE_P1_ENC(RIC_TLB, 0, 1), lpid, gpa | kht_actual_page(shift) << 5);
 }
 
-/* With what is cached of the partition table's entry, as kvmhv_flush_lpid() does it. */
+/*
+ * With what is cached of the partition table's entry, as kvmhv_flush_lpid()
+ * does it.
+ */
 static long ask_for_lpid(u32 lpid)
 {
 	if (has_ranges())
@@ -135,7 +145,10 @@ void kht_hcall_flush(u32 lpid)
 	refused(lpid, ask_for_lpid(lpid));
 }
 
-/* The same for pages, or runs of pages where the hypervisor takes ranges. litmus: entry-refill */
+/*
+ * The same for pages, or runs of pages where the hypervisor takes ranges.
+ * litmus: entry-refill
+ */
 void kht_hcall_pages(u32 lpid, const u64 *runs, u32 n)
 {
 	u32 i;

@@ -8,7 +8,9 @@
 /* AP of a page size, in flush.c. */
 unsigned long kht_actual_page(unsigned int shift);
 
-/* Around a call of the kernel's own broadcast, in flush.c: kht_broadcasting(). */
+/*
+ * Around a call of the kernel's own broadcast, in flush.c: kht_broadcasting().
+ */
 void kht_broadcast_begin(void);
 void kht_broadcast_end(void);
 

@@ -30,7 +30,9 @@ static __always_inline void kht_tlbsync(void)
 	asm volatile("eieio; tlbsync; ptesync" : : : "memory");
 }
 
-/* This thread's ERAT: what is of a guest with radix translation (slbia, IH=6). */
+/*
+ * This thread's ERAT: what is of a guest with radix translation (slbia, IH=6).
+ */
 static __always_inline void kht_forget_guest_erat(void)
 {
 	asm volatile(PPC_RADIX_INVALIDATE_ERAT_GUEST : : : "memory");
