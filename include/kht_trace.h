@@ -19,9 +19,9 @@ TRACE_DEFINE_ENUM(KHT_HOW_DEBT);
 TRACE_DEFINE_ENUM(KHT_HOW_PAGES);
 TRACE_DEFINE_ENUM(KHT_HOW_LPID);
 TRACE_DEFINE_ENUM(KHT_HOW_KICK);
-TRACE_DEFINE_ENUM(KHT_EVERYWHERE);
-TRACE_DEFINE_ENUM(KHT_NOWHERE_ELSE);
-TRACE_DEFINE_ENUM(KHT_HERE);
+TRACE_DEFINE_ENUM(KHT_REACH_BROADCAST);
+TRACE_DEFINE_ENUM(KHT_REACH_DEFER);
+TRACE_DEFINE_ENUM(KHT_REACH_LOCAL);
 
 #define kht_show_need(need)						\
 	__print_symbolic(need, { KHT_NOTHING, "nothing" },		\
@@ -63,8 +63,8 @@ TRACE_EVENT(kht_hash,
 		__entry->reach = reach;
 	),
 	TP_printk("lpid=%u rb=%#llx %s", __entry->lpid, __entry->rb,
-		  __print_symbolic(__entry->reach, { KHT_EVERYWHERE, "broadcast" },
-				   { KHT_NOWHERE_ELSE, "deferred" }, { KHT_HERE, "local" }))
+		  __print_symbolic(__entry->reach, { KHT_REACH_BROADCAST, "broadcast" },
+				   { KHT_REACH_DEFER, "deferred" }, { KHT_REACH_LOCAL, "local" }))
 );
 
 /* The end of a batch, or of a notifier that covered one. */

@@ -9,11 +9,11 @@
  * ledger can: the flush is a debt, of this core too, and is settled where the
  * guest's LPID is known, at entry.
  *
- * NOWHERE_ELSE is an invalidation like the host's (src/core/ledger.c):
+ * DEFER is an invalidation like the host's (src/core/ledger.c):
  * recorded, and then nobody else is seen in guest. The thread at hand is not in
  * guest either.
  *
- * HERE trusts the guest that other threads, which are in guest and go on, have
+ * LOCAL trusts the guest that other threads, which are in guest and go on, have
  * not used the page: they are behind, and stay behind until they next enter.
  * What this trust is worth (2012: "never trust H_LOCAL in an SMP guest"):
  *
@@ -45,14 +45,14 @@ enum kht_reach kht_global_invalidates(const struct kht_ledger *l, const struct k
 				      const struct kht_hcall *h)
 {
 	if (!h->allowed)
-		return KHT_EVERYWHERE;
+		return KHT_REACH_BROADCAST;
 	if (kht_mutant(KHT_MUT_LOCAL_ALWAYS))
-		return KHT_HERE;
+		return KHT_REACH_LOCAL;
 	if (h->vcores == 1 || !kht_others_behind(l, threads, ~0ULL, h->self))
-		return KHT_NOWHERE_ELSE;
+		return KHT_REACH_DEFER;
 	if (h->local && h->tracked && !h->paging)
-		return KHT_HERE;
-	return KHT_EVERYWHERE;
+		return KHT_REACH_LOCAL;
+	return KHT_REACH_BROADCAST;
 }
 
 /*
@@ -88,7 +88,7 @@ bool kht_reach_only(struct kht_ledger *l, const struct kht_thread *threads, unsi
 
 	if (kht_mutant(KHT_MUT_ONE_VCORE_BLIND))
 		kht_done_everywhere(l, upto);
-	if (reach == KHT_HERE)
+	if (reach == KHT_REACH_LOCAL)
 		return true;
 	return nowhere_else(l, threads, self, upto);
 }

@@ -9,9 +9,9 @@
 #include "core/ledger.h"
 
 enum kht_reach {
-	KHT_EVERYWHERE,		/* a broadcast, as the kernel does it */
-	KHT_NOWHERE_ELSE,	/* nobody else is in guest: every core owes, this one too */
-	KHT_HERE,		/* H_LOCAL: this core at its next entry, the others some time */
+	KHT_REACH_BROADCAST,	/* as the kernel does it */
+	KHT_REACH_DEFER,	/* nobody else is in guest: every core owes, this one too */
+	KHT_REACH_LOCAL,	/* H_LOCAL: this core at its next entry, the others some time */
 };
 
 /*

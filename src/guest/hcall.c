@@ -80,7 +80,7 @@ static bool begin(struct call *c, bool local)
 	c->kvm = kvm;
 	c->d = d;
 	c->reach = kht_global_invalidates(d->ledger, kht_threads, &h);
-	return c->reach != KHT_EVERYWHERE;
+	return c->reach != KHT_REACH_BROADCAST;
 }
 
 /* In kvm->srcu, which keeps slots and tables. @hcall: true when it is done. */

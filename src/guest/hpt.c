@@ -24,13 +24,13 @@
 
 bool kht_hash_reach(struct kht_domain *d, enum kht_reach reach, u64 rb)
 {
-	bool done = reach != KHT_EVERYWHERE &&
+	bool done = reach != KHT_REACH_BROADCAST &&
 		    kht_reach_only(d->ledger, kht_threads, smp_processor_id(), rb, reach);
 
 	if (!done)
-		reach = KHT_EVERYWHERE;
+		reach = KHT_REACH_BROADCAST;
 	kht_count(d->stats, done ? KHT_STAT_BROADCASTS_SAVED : KHT_STAT_BROADCASTS, 1);
-	if (reach == KHT_HERE)
+	if (reach == KHT_REACH_LOCAL)
 		kht_count(d->stats, KHT_STAT_HPT_LOCAL, 1);
 	trace_kht_hash(d->lpid, rb, reach);
 	return done;

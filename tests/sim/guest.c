@@ -537,7 +537,7 @@ struct kht_domain *on_hcall(struct vcpu *v, enum kht_reach *reach)
 	h.allowed = READ_ONCE(kht_param_hpt_local) && READ_ONCE(kht_hash_deferring) && READ_ONCE(d->live);
 	h.tracked = h.allowed && h.local && h.vcores > 1 && kht_trusts_local(d);
 	*reach = kht_global_invalidates(d->ledger, kht_threads, &h);
-	return *reach == KHT_EVERYWHERE ? NULL : d;
+	return *reach == KHT_REACH_BROADCAST ? NULL : d;
 }
 
 bool hash_reach(struct kht_domain *d, unsigned int page, enum kht_reach reach)

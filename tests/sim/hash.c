@@ -283,7 +283,7 @@ static void h_remove(struct vcpu *v)
 {
 	struct guest *g = v->guest;
 	unsigned int page = v->replacing;
-	enum kht_reach reach = KHT_EVERYWHERE;
+	enum kht_reach reach = KHT_REACH_BROADCAST;
 	struct kht_domain *d = on_hcall(v, &reach);
 
 	lock(&g->hpte[page].lock);
@@ -292,11 +292,11 @@ static void h_remove(struct vcpu *v)
 		if (!d || !hash_reach(d, page, reach)) {
 			hash_drop_everywhere(g->lpid, page, page);
 			events.hcalls_late += !!d;
-			reach = KHT_EVERYWHERE;
+			reach = KHT_REACH_BROADCAST;
 		}
-		events.hcalls_here += reach == KHT_HERE;
-		events.hcalls_nowhere_else += reach == KHT_NOWHERE_ELSE;
-		events.hcalls_everywhere += reach == KHT_EVERYWHERE;
+		events.hcalls_here += reach == KHT_REACH_LOCAL;
+		events.hcalls_nowhere_else += reach == KHT_REACH_DEFER;
+		events.hcalls_everywhere += reach == KHT_REACH_BROADCAST;
 	}
 	g->hpte[page].present = false;
 	hpte_removed(g->lpid, page, stamp_of(g, page));

@@ -61,10 +61,10 @@ static void assert_replays(unsigned int cpu, unsigned int from, unsigned int to)
 static enum kht_reach expected(const struct kht_hcall *h, bool others)
 {
 	if (!h->allowed)
-		return KHT_EVERYWHERE;
+		return KHT_REACH_BROADCAST;
 	if (h->vcores == 1 || !others)
-		return KHT_NOWHERE_ELSE;
-	return h->local && h->tracked && !h->paging ? KHT_HERE : KHT_EVERYWHERE;
+		return KHT_REACH_DEFER;
+	return h->local && h->tracked && !h->paging ? KHT_REACH_LOCAL : KHT_REACH_BROADCAST;
 }
 
 static void truth_table(void **state)
@@ -94,19 +94,19 @@ static void table_by_hand(void **state)
 {
 	(void)state;
 	enter(SELF);
-	assert_int_equal(reach_of((struct kht_hcall){ .vcores = 2 }), KHT_EVERYWHERE);
+	assert_int_equal(reach_of((struct kht_hcall){ .vcores = 2 }), KHT_REACH_BROADCAST);
 	assert_int_equal(reach_of((struct kht_hcall){ .vcores = 2, .allowed = true }),
-			 KHT_NOWHERE_ELSE);
+			 KHT_REACH_DEFER);
 	enter(5);
 	assert_int_equal(reach_of((struct kht_hcall){ .vcores = 2, .allowed = true }),
-			 KHT_EVERYWHERE);
+			 KHT_REACH_BROADCAST);
 	assert_int_equal(reach_of((struct kht_hcall){ .vcores = 2, .allowed = true, .local = true }),
-			 KHT_EVERYWHERE);
+			 KHT_REACH_BROADCAST);
 	assert_int_equal(reach_of((struct kht_hcall){ .vcores = 2, .allowed = true, .local = true,
-						      .tracked = true }), KHT_HERE);
+						      .tracked = true }), KHT_REACH_LOCAL);
 	assert_int_equal(reach_of((struct kht_hcall){ .vcores = 2, .allowed = true, .local = true,
 						      .tracked = true, .paging = true }),
-			 KHT_EVERYWHERE);
+			 KHT_REACH_BROADCAST);
 }
 
 /* Somebody in guest has settled everything: he uses the translation that is about to go. */
@@ -116,7 +116,7 @@ static void settled_is_not_absent(void **state)
 	enter(5);
 	assert_int_equal(ledger->seen[5], ledger->gen);
 	assert_int_equal(reach_of((struct kht_hcall){ .vcores = 2, .allowed = true }),
-			 KHT_EVERYWHERE);
+			 KHT_REACH_BROADCAST);
 }
 
 static void other_guests_do_not_count(void **state)
@@ -124,7 +124,7 @@ static void other_guests_do_not_count(void **state)
 	(void)state;
 	threads[5].guest = kht_key(LPID + 1, 1);
 	assert_int_equal(reach_of((struct kht_hcall){ .vcores = 2, .allowed = true }),
-			 KHT_NOWHERE_ELSE);
+			 KHT_REACH_DEFER);
 }
 
 static void nowhere_else_is_a_debt(void **state)
@@ -133,7 +133,7 @@ static void nowhere_else_is_a_debt(void **state)
 
 	(void)state;
 	enter(SELF);
-	assert_true(reach_only(3, KHT_NOWHERE_ELSE));
+	assert_true(reach_only(3, KHT_REACH_DEFER));
 	assert_nothing_executed();
 	for (cpu = 0; cpu < CPUS; cpu += THREADS) {
 		assert_replays(cpu, 3, 4);
@@ -159,7 +159,7 @@ static void arrival_before_the_record(void **state)
 	(void)state;
 	enter(SELF);
 	before_lock = arrive_with_old_generation;
-	assert_false(reach_only(0, KHT_NOWHERE_ELSE));
+	assert_false(reach_only(0, KHT_REACH_DEFER));
 	/* The caller broadcasts; what is recorded costs a flush. */
 	leave(2);
 	assert_replays(2, 0, 1);
@@ -170,7 +170,7 @@ static void arrival_after_the_record(void **state)
 {
 	(void)state;
 	after_unlock = arrive_and_settle;
-	assert_true(reach_only(0, KHT_NOWHERE_ELSE));
+	assert_true(reach_only(0, KHT_REACH_DEFER));
 }
 
 static bool reach_absorbed(unsigned int n)
@@ -214,8 +214,8 @@ static void refused_leaves_older_ones_open(void **state)
 {
 	(void)state;
 	enter(5);
-	assert_true(reach_only(0, KHT_HERE));
-	assert_false(reach_only(1, KHT_NOWHERE_ELSE));
+	assert_true(reach_only(0, KHT_REACH_LOCAL));
+	assert_false(reach_only(1, KHT_REACH_DEFER));
 	assert_int_equal(cover().how, KHT_HOW_KICK);
 	assert_int_equal(done.kicked, 1 << 5);
 }
@@ -227,8 +227,8 @@ static void local_is_remembered(void **state)
 	(void)state;
 	enter(SELF);
 	enter(5);
-	assert_true(reach_only(7, KHT_HERE));
-	assert_true(reach_only(8, KHT_HERE));
+	assert_true(reach_only(7, KHT_REACH_LOCAL));
+	assert_true(reach_only(8, KHT_REACH_LOCAL));
 	assert_nothing_executed();
 	assert_replays(SELF, 7, 9);
 	forget();
@@ -245,7 +245,7 @@ static void cover_kicks_self_too(void **state)
 {
 	(void)state;
 	enter(SELF);
-	assert_true(reach_only(7, KHT_HERE));
+	assert_true(reach_only(7, KHT_REACH_LOCAL));
 	assert_int_equal(cover().how, KHT_HOW_KICK);
 	assert_int_equal(done.kicked, 1 << SELF);
 }
@@ -254,12 +254,12 @@ static void kick_happens_once(void **state)
 {
 	(void)state;
 	enter(5);
-	reach_only(7, KHT_HERE);
+	reach_only(7, KHT_REACH_LOCAL);
 	assert_int_equal(cover().how, KHT_HOW_KICK);
 	assert_int_equal(cover().how, KHT_HOW_NONE);
 	assert_int_equal(done.kicks, 1);
 	leave(5);
-	reach_only(8, KHT_HERE);
+	reach_only(8, KHT_REACH_LOCAL);
 	assert_int_equal(cover().how, KHT_HOW_DEBT);
 	assert_int_equal(done.kicks, 1);
 	assert_replays(5, 7, 9);
@@ -269,7 +269,7 @@ static void who_has_entered_again_is_not_kicked(void **state)
 {
 	(void)state;
 	enter(5);
-	reach_only(7, KHT_HERE);
+	reach_only(7, KHT_REACH_LOCAL);
 	leave(5);
 	assert_replays(5, 7, 8);
 	assert_int_equal(cover().how, KHT_HOW_DEBT);
@@ -281,7 +281,7 @@ static void only_those_behind_are_kicked(void **state)
 	(void)state;
 	enter(2);
 	enter(5);
-	reach_only(7, KHT_HERE);
+	reach_only(7, KHT_REACH_LOCAL);
 	leave(2);
 	enter(2);
 	threads[6].guest = kht_key(LPID + 1, 1);
@@ -292,7 +292,7 @@ static void only_those_behind_are_kicked(void **state)
 static void cover_without_defer_kicks(void **state)
 {
 	(void)state;
-	reach_only(7, KHT_HERE);
+	reach_only(7, KHT_REACH_LOCAL);
 	assert_int_equal(kht_cover(ledger, threads, 0, false).how, KHT_HOW_KICK);
 	assert_int_equal(done.kicks, 1);
 	assert_int_equal(done.kicked, 0);
@@ -308,7 +308,7 @@ static void unfinished_kick_is_not_trusted(void **state)
 {
 	(void)state;
 	enter(5);
-	reach_only(7, KHT_HERE);
+	reach_only(7, KHT_REACH_LOCAL);
 	during_kick = second_operation;
 	assert_int_equal(cover().how, KHT_HOW_KICK);
 	assert_int_equal(done.kicks, 2);
@@ -316,7 +316,7 @@ static void unfinished_kick_is_not_trusted(void **state)
 
 static void remove_meanwhile(void)
 {
-	assert_true(reach_only(8, KHT_HERE));
+	assert_true(reach_only(8, KHT_REACH_LOCAL));
 }
 
 /* What is removed while the kick runs has not been kicked for. */
@@ -326,7 +326,7 @@ static void removed_during_the_kick(void **state)
 
 	(void)state;
 	enter(5);
-	reach_only(7, KHT_HERE);
+	reach_only(7, KHT_REACH_LOCAL);
 	during_kick = remove_meanwhile;
 	assert_int_equal(cover().how, KHT_HOW_KICK);
 	c = cover();
@@ -340,7 +340,7 @@ static void log_of(unsigned int n)
 
 	enter(5);
 	for (i = 0; i < n; i++)
-		assert_true(reach_only(i, KHT_HERE));
+		assert_true(reach_only(i, KHT_REACH_LOCAL));
 	assert_int_equal(cover().how, KHT_HOW_KICK);
 	leave(5);
 }
@@ -368,7 +368,7 @@ static void log_overrun(void **state)
 	assert_int_equal(enter(5).need, KHT_NOTHING);
 	/* And a thread that was not that far behind replays. */
 	visit(2);
-	reach_only(LOG + 1, KHT_HERE);
+	reach_only(LOG + 1, KHT_REACH_LOCAL);
 	assert_replays(2, LOG + 1, LOG + 2);
 }
 
@@ -396,7 +396,7 @@ static void move_owes_one_flush(void **state)
 static void move_and_pages_owe_one_flush(void **state)
 {
 	(void)state;
-	reach_only(1, KHT_NOWHERE_ELSE);
+	reach_only(1, KHT_REACH_DEFER);
 	leave_core(2, 0);
 	assert_int_equal(enter(2).need, KHT_REPLAY);
 	assert_int_equal(done.hash_flushes, 1);
@@ -440,7 +440,7 @@ static void sibling_has_paid_the_move_only(void **state)
 	(void)state;
 	leave_core(2, 0);
 	visit(2);
-	reach_only(1, KHT_NOWHERE_ELSE);
+	reach_only(1, KHT_REACH_DEFER);
 	assert_replays(3, 1, 2);	/* its last step is the sync */
 }
 
@@ -457,7 +457,7 @@ static void start_over(void **state)
 	unsigned int cpu;
 
 	(void)state;
-	reach_only(1, KHT_NOWHERE_ELSE);
+	reach_only(1, KHT_REACH_DEFER);
 	kht_start_over(ledger);
 	for (cpu = 0; cpu < CPUS; cpu += THREADS) {
 		struct kht_debt d = enter(cpu);
@@ -485,7 +485,7 @@ static void new_ledger_owes_all(void **state)
 	(void)state;
 	ledger = new_ledger(LPID, CPUS, LOG);
 	ledger->hash = true;
-	assert_true(reach_only(0, KHT_NOWHERE_ELSE));
+	assert_true(reach_only(0, KHT_REACH_DEFER));
 	assert_int_equal(enter(0).need, KHT_FLUSH);
 	assert_int_equal(done.hash_flushes, 1);
 }
@@ -496,7 +496,7 @@ static void pay_all(void **state)
 
 	(void)state;
 	enter(5);
-	reach_only(0, KHT_HERE);
+	reach_only(0, KHT_REACH_LOCAL);
 	assert_true(kht_pay_all(ledger));
 	assert_int_equal(done.hash_broadcasts, 1);
 	forget();
@@ -511,7 +511,7 @@ static void pay_all(void **state)
 static void recorded_during_pay(void **state)
 {
 	(void)state;
-	reach_only(7, KHT_HERE);
+	reach_only(7, KHT_REACH_LOCAL);
 	during_broadcast = remove_meanwhile;
 	assert_true(kht_pay_all(ledger));
 	assert_replays(2, 8, 9);
@@ -521,7 +521,7 @@ static void pay_process(void **state)
 {
 	(void)state;
 	leave_core(2, 0);
-	reach_only(1, KHT_HERE);
+	reach_only(1, KHT_REACH_LOCAL);
 	assert_false(kht_pay_process(ledger, 0));
 	assert_true(kht_pay_process(ledger, 2));
 	assert_true(kht_pay_process(ledger, 3));
@@ -538,10 +538,10 @@ static void done_everywhere(void **state)
 
 	(void)state;
 	enter(5);
-	reach_only(0, KHT_HERE);
-	reach_only(1, KHT_HERE);
+	reach_only(0, KHT_REACH_LOCAL);
+	reach_only(1, KHT_REACH_LOCAL);
 	upto = ledger->gen;
-	reach_only(2, KHT_HERE);
+	reach_only(2, KHT_REACH_LOCAL);
 	kht_done_everywhere(ledger, upto);
 	leave(5);
 	for (cpu = 1; cpu < CPUS; cpu += THREADS)
@@ -555,11 +555,11 @@ static void done_everywhere_covers(void **state)
 
 	(void)state;
 	enter(5);
-	reach_only(0, KHT_HERE);
+	reach_only(0, KHT_REACH_LOCAL);
 	upto = ledger->gen;
 	kht_done_everywhere(ledger, upto);
 	assert_int_equal(cover().how, KHT_HOW_NONE);
-	reach_only(1, KHT_HERE);
+	reach_only(1, KHT_REACH_LOCAL);
 	c = cover();
 	assert_int_equal(c.from, upto);
 	assert_int_equal(c.how, KHT_HOW_KICK);
@@ -584,7 +584,7 @@ static void excused(void **state)
 	kht_excuse(ledger, 2);
 	assert_false(kht_must_settle(ledger, 2));
 	assert_nothing_executed();
-	assert_true(reach_only(1, KHT_NOWHERE_ELSE));
+	assert_true(reach_only(1, KHT_REACH_DEFER));
 	assert_replays(2, 1, 2);
 	assert_int_equal(enter(4).need, KHT_FLUSH);
 }

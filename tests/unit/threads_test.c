@@ -303,7 +303,7 @@ static void invalidate_hpte(u64 *seed)
 	pthread_mutex_lock(&table_lock);
 	version = change(page);
 	reach = kht_global_invalidates(ledger, threads, &host);
-	if (reach == KHT_NOWHERE_ELSE &&
+	if (reach == KHT_REACH_DEFER &&
 	    kht_reach_only(ledger, threads, KHT_NO_THREAD, gpa_page(page), reach))
 		count(&debts);
 	else
@@ -321,7 +321,7 @@ static void remove_locally(u64 *seed)
 	for (i = first; i < PAGES; i++) {
 		pthread_mutex_lock(&table_lock);
 		version[i] = change(i);
-		kht_reach_only(ledger, threads, KHT_NO_THREAD, gpa_page(i), KHT_HERE);
+		kht_reach_only(ledger, threads, KHT_NO_THREAD, gpa_page(i), KHT_REACH_LOCAL);
 		pthread_mutex_unlock(&table_lock);
 	}
 	kht_cover(ledger, threads, 0, true);

@@ -416,7 +416,7 @@ static void leave(unsigned int cpu)
 static bool defer_page(unsigned int p)
 {
 	if (HASH)
-		return kht_reach_only(&ledger, threads, KHT_NO_THREAD, page_of(p), KHT_NOWHERE_ELSE);
+		return kht_reach_only(&ledger, threads, KHT_NO_THREAD, page_of(p), KHT_REACH_DEFER);
 	return kht_defer_page(&ledger, threads, page_of(p));
 }
 
@@ -478,7 +478,7 @@ static void absorb(unsigned int p)
 	gone[p] = true;
 	change(p);
 	if (HASH)
-		kht_reach_only(&ledger, threads, KHT_NO_THREAD, page_of(p), KHT_HERE);
+		kht_reach_only(&ledger, threads, KHT_NO_THREAD, page_of(p), KHT_REACH_LOCAL);
 	else
 		kht_absorb_page(&ledger, page_of(p));
 }

@@ -17,8 +17,8 @@ static inline void trace_kht_invalidate(u32 lpid, u64 page, bool deferred)
 static inline void trace_kht_hash(u32 lpid, u64 rb, int reach)
 {
 	(void)lpid, (void)rb;
-	events.hash_debts += reach != KHT_EVERYWHERE;
-	events.hash_refused += reach == KHT_EVERYWHERE;
+	events.hash_debts += reach != KHT_REACH_BROADCAST;
+	events.hash_refused += reach == KHT_REACH_BROADCAST;
 }
 
 static inline void trace_kht_cover(u32 lpid, int how, u64 invalidations, u32 broadcasts)
