@@ -24,7 +24,7 @@
 #include "core/env.h"
 #include "module/faults.h"
 #include "power/flush.h"
-#include "hcalls.h"
+#include "power/hcalls.h"
 #include "instructions.h"
 
 #define POWER9_RADIX_SETS	128	/* arch/powerpc/include/asm/book3s/64/mmu-hash.h */

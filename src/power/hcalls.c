@@ -33,7 +33,7 @@
 #include "compat/kvm_book3s.h"
 #include "core/ledger.h"
 #include "power/flush.h"
-#include "hcalls.h"
+#include "power/hcalls.h"
 #include "instructions.h"
 
 #define RIC_TLB		0

@@ -59,7 +59,7 @@ blocked_by() {
 }
 
 # Nobody switches it any more, nor takes it out.
-module_is_settled() { ! pgrep rmmod >/dev/null && { ! module_loaded || timeout 1 cat "$STATUS" >/dev/null; }; }
+module_is_settled() { ! grep -qsx rmmod /proc/[0-9]*/comm && { ! module_loaded || timeout 1 cat "$STATUS" >/dev/null; }; }
 
 nobody_waits_for_a_vmm() {
 	for blocked_variant in harvest create call; do blocked_by $blocked_variant; done
