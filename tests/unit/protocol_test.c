@@ -269,6 +269,25 @@ static void cover_without_defer(void **state)
 	assert_int_equal(enter(4).need, KHT_NOTHING);
 }
 
+/* A run is one flush, and the pages in it are counted by the cover that flushes it alone. */
+static void cover_counts_its_runs(void **state)
+{
+	struct kht_cover c;
+
+	(void)state;
+	visit_all();
+	enter(2);
+	ledger->runs = true;
+	absorb(0, 3);
+	c = cover(MANY);
+	assert_int_equal(c.how, KHT_HOW_PAGES);
+	assert_int_equal(done.nr_broadcast_pages, 1);
+	assert_int_equal(c.joined, 2);
+	absorb(5, 1);
+	assert_int_equal(cover(MANY).joined, 0);
+	assert_int_equal(done.nr_broadcast_pages, 2);
+}
+
 /* Broadcast pages are owed no more; what was owed before them is. */
 static void cover_credits(void **state)
 {
@@ -700,6 +719,7 @@ int main(void)
 		TEST(left_core_lists_running, "move-kick-threads-in-guest"),
 		TEST(left_core_this_guest_only, "move-kick-this-guest-only"),
 		TEST(left_core_every_other, "move-kick-interleaved-threads"),
+		TEST(cover_counts_its_runs, "inv7-a-cover-counts-the-pages-of-its-own-runs"),
 		TEST(smt8_flushes_once_per_core, "inv1-eight-threads-share-a-flush-and-sync-for-themselves"),
 		TEST(smt8_moves, "move-kicks-all-eight-threads-of-a-core"),
 		TEST(left_core_too_large, "move-kicks-no-more-than-the-list-has-room-for"),
