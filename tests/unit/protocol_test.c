@@ -283,7 +283,7 @@ static void cover_counts_its_runs(void **state)
 	assert_int_equal(c.how, KHT_HOW_PAGES);
 	assert_int_equal(done.nr_broadcast_pages, 1);
 	assert_int_equal(c.joined, 2);
-	absorb(5, 1);
+	absorb(5, 6);
 	assert_int_equal(cover(MANY).joined, 0);
 	assert_int_equal(done.nr_broadcast_pages, 2);
 }
