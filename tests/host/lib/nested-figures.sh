@@ -110,6 +110,7 @@ nested_stock() {
 	expect nested-stock-running-range-does-too range_running -ge $((8 * PER_PAGE))
 	nested_case stock move --pages 8 --rounds 200
 	stock_nested_ipis=$(figure waited_ipis)
+	run stock remap --variant l2 --rounds 100 && kht_pass nested-remap-stock-leaves-nothing-stale
 	nested_case stock shared --pages 8 --rounds 50
 	nested_case stock destroy --pages 4 --rounds 30
 	expect nested-stock-reuses-lpids lpids_reused -ge 30
@@ -152,6 +153,7 @@ nested_module() {
 	expect nested-move-reaches-every-cpu moves_seen -eq 200
 	[ -z "$stock_nested_ipis" ] ||
 		expect nested-move-waits-no-more-than-stock waited_ipis -le "$stock_nested_ipis"
+	run module remap --variant l2 --rounds 100 && kht_pass nested-remap-leaves-nothing-stale
 	nested_case module shared --pages 8 --rounds 50
 	expect nested-shared-names-no-number-of-l1 wrong_broadcasts -eq 0
 	nested_frees module

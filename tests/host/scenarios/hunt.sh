@@ -42,6 +42,7 @@ run $tag remap --variant core --rounds 40
 run $tag remap --variant sibling --pages 4 --rounds 40
 # More pages than the log has entries: the debt is the whole LPID.
 run $tag remap --variant host --pages 64 --rounds 6
+run $tag remap --variant l2 --rounds 40
 run $tag hash
 run $tag migrate --variant sibling --rounds 40
 run $tag churn --vcpus 4 --seconds 6 --seed 7
