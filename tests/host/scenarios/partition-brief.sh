@@ -4,6 +4,7 @@
 . /kht/lib.sh
 . /kht/workloads.sh
 . /kht/figures.sh
+. /kht/administration.sh
 . /kht/partition-figures.sh
 
 in_partition || kht_fail partition "this host is none"
