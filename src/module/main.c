@@ -149,11 +149,12 @@ static int __init kht_init(void)
 
 static void __exit kht_exit(void)
 {
-	unregister_module_notifier(&module_nb);
 	down_write(&attach_sem);
 	kht_detach("the module is being unloaded");
 	initialised = false;
 	up_write(&attach_sem);
+	/* Only now: a kvm-hv that goes meanwhile waits in on_module() for this detachment. */
+	unregister_module_notifier(&module_nb);
 	kht_wait_for_text();
 	kht_files_remove(&total_files);
 	debugfs_remove_recursive(dir);

@@ -14,6 +14,15 @@ come_and_go() {
 	done
 }
 
+# The module holds kvm-hv for the moment in which it attaches.
+goes() {
+	for _ in $(seq 40); do
+		! rmmod kvm_hv 2>/dev/null || return 0
+		sleep 0.3
+	done
+	rmmod kvm_hv
+}
+
 # Whoever comes first, each of them ends with what the parameter says.
 with_somebody_else_switching() {
 	while [ -d /tmp/switching ]; do
@@ -22,12 +31,20 @@ with_somebody_else_switching() {
 	done 2>/dev/null &
 	come=0
 	for _ in 1 2 3 4 5 6; do
-		{ rmmod kvm_hv || { sleep 1 && rmmod kvm_hv; }; } && modprobe kvm-hv || come=1
+		goes && modprobe kvm-hv || come=1
 	done
 	rmdir /tmp/switching
 	wait
 	module_set enabled 1
 	[ $come = 0 ] && says_attached on
+}
+
+# Each waits for the other where it must: neither leaves the other's text while it is used.
+both_go_at_once() {
+	for _ in 1 2 3 4 5 6; do
+		rmmod kvm_hv &
+		module_unload && wait $! && modprobe kvm-hv && module_load && says_attached on || return
+	done
 }
 
 refused_beside_a_guest() {
@@ -62,6 +79,7 @@ kht_check lets-go-when-kvm-hv-goes rmmod kvm_hv
 kht_check kvm-hv-is-gone test ! -d $KVM
 modprobe kvm-hv
 kht_check comes-and-goes-again-and-again come_and_go
+kht_check both-go-at-once both_go_at_once
 mkdir /tmp/switching
 kht_check comes-and-goes-while-somebody-switches with_somebody_else_switching
 module_set enabled 0
