@@ -61,7 +61,6 @@ partition() {
 	red 6 guest-data-in- keeps_up
 	red 8 detach-pays-what-is-owed detach_pays
 	red 9 guest-data-in-unmap-single run module unmap-single --variant idle --rounds 2
-	red 16 guest-data-in-unmap-single run module unmap-single --variant running --pages 32 --rounds 10
 	red 56 guest-data-in-unmap run module unmap --variant idle --rounds 2
 	red 57 guest-data-in- keeps_up
 }
