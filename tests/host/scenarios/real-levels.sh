@@ -28,7 +28,7 @@ runs_its_scenario() {
 	console_wait a $SECONDS_OF_L1 KHT-DONE || return 1
 	amount=$(grep -ac '^KHT-PASS' /tmp/a/console.log)
 	[ "$(said a KHT-DONE)" = 'KHT-DONE 0' ] && ends a && return
-	echo "L1 did not end well: $(said a KHT-DONE)"
+	echo "L1 did not end well: $(said a KHT-DONE), and before: $(tail -n 20 /tmp/a/console.log | tr -d '\r' | tr '\n' '|')"
 	return 1
 }
 
