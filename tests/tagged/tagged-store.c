@@ -304,8 +304,6 @@ static bool removes(const struct tagged_core *c, const struct tagged_flush *f,
 		return false;
 	if (e->key.kind > TAGGED_COMBINED)
 		return flush_of_walks(f, e);
-	if (f->ric == RIC_WALKS)
-		return false;
 	return f->prs ? flush_of_process_scope(c, f, e) :
 			flush_of_partition_scope(c, f, e);
 }
