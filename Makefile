@@ -85,7 +85,7 @@ check: export MUTANTS ?= 9 29 33 39 41
 # Each kernel and each machine; 6.12 has powernv10 with the replacement flavour.
 check: export PAIRS ?= $(if $(KERNELS)$(MACHINES),,6.1:powernv9 6.12:powernv9 7.2:powernv10)
 check:
-	@scripts/bench/check packaging unit static emulated sanitized huge tracers mutants partition
+	@scripts/bench/check packaging unit static mutants emulated sanitized huge tracers partition
 
 check-all: export HOOKS = bookworm trixie
 check-all: export HCALLS = 100000
