@@ -2,7 +2,7 @@
 # What people type. The module itself is described in Kbuild, the bench lives in scripts/.
 
 .PHONY: help modules replacement clean-modules install uninstall deb demo check check-all check-unit check-static check-packaging \
-	check-emulated check-sanitized check-huge check-tracers check-partition check-life check-debug check-distro check-next check-hostile check-others \
+	check-emulated check-sanitized check-huge check-tracers check-partition check-tagged check-life check-debug check-distro check-next check-hostile check-others \
 	measurements real-guest soak fuzz mutants mutate prove prove-quick clean distclean
 
 help:
@@ -30,6 +30,7 @@ help:
 	@echo '                     every tracer, probe and livepatch beside the module, begun before it and after it'
 	@echo 'make check-partition [PARTITION_KERNELS=6.12]'
 	@echo '                     hosts that are partitions of a hypervisor, one that forgets nothing by itself'
+	@echo 'make check-tagged    a host whose TLB forgets nothing by itself: there a missed flush loses data (tests/tagged)'
 	@echo 'make check-life      ppc64el machines with the package: upgrades, boots, purge (Debian 12 and 13)'
 	@echo 'make check-debug     a 6.12 with lockdep, KASAN and kmemleak, built once, and every path of the module in it'
 	@echo 'make check-distro    a 6.12 as Ubuntu and SUSE build theirs (livepatching, preemption, 64K pages), built once, shim and'
@@ -102,7 +103,7 @@ check-all: export TRACERS = full
 check-all: export PARTITION = full
 check-all: export PARTITION_KERNELS = $(KERNELS)
 check-all:
-	@scripts/bench/check packaging unit static emulated sanitized huge tracers mutants partition life debug distro hostile others real_guest
+	@scripts/bench/check packaging unit static emulated sanitized huge tracers mutants partition tagged life debug distro hostile others real_guest
 
 check-unit:
 	@scripts/bench/check unit
@@ -130,6 +131,9 @@ check-tracers:
 check-partition: export PARTITION = full
 check-partition:
 	@scripts/bench/check partition
+
+check-tagged:
+	@scripts/bench/check tagged
 
 mutants:
 	@scripts/bench/check mutants

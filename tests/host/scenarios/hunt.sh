@@ -3,6 +3,7 @@
 # controls show (tests/tlbsan/mutants). Nothing is judged here but the guests' data.
 . /kht/lib.sh
 . /kht/workloads.sh
+. /kht/figures.sh
 . /kht/under-churn.sh
 . /kht/nested-figures.sh
 
