@@ -69,6 +69,9 @@ enum kht_mutant {
 	KHT_MUT_SHORT_RANGE,		/* 56: a range ends one page early */
 	/* Of batches again. */
 	KHT_MUT_CREDIT_UNFLUSHED,	/* 57: what a batch has absorbed is credited, and not flushed */
+	/* Of the self-test, in src/core. */
+	KHT_MUT_ALONE_IGNORED,		/* 58: a sibling's flush is taken to serve where it does not */
+	KHT_MUT_VERDICT_IGNORED,	/* 59: a form that has failed is used all the same */
 };
 
 /*

@@ -71,6 +71,13 @@ const char *kht_power_unfit_for_hash(void)
 	return NULL;
 }
 
+static bool alone;
+
+void kht_siblings_serve(bool serve)
+{
+	WRITE_ONCE(alone, !serve);
+}
+
 /*
  * In a partition each flush reaches every CPU (hcalls.c): who has settled has
  * done so for all.
@@ -83,6 +90,7 @@ struct kht_core kht_core_of(unsigned int cpu)
 		.first = cpu_first_tlb_thread_sibling(cpu),
 		.last = cpu_last_tlb_thread_sibling(cpu),
 		.step = cpu_tlb_thread_sibling_step(),
+		.alone = READ_ONCE(alone),
 	};
 }
 
