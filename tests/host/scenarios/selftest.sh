@@ -1,7 +1,7 @@
-# shellcheck shell=sh disable=SC1091
-# selftest.sh [VERDICT [mutants|alone]]: what the module finds out about its machine. VERDICT: passed (a machine that forgets by
-# itself, as QEMU's) or proved (one with a tagged TLB). mutants: with each executor broken in turn (DEBUG_MUTANT=any) exactly
-# what rests on it goes off, by name. alone: on a machine whose threads share no TLB.
+# shellcheck shell=sh disable=SC1091,SC2034 # VERDICT is for selftest-figures.sh
+# selftest.sh [VERDICT [mutants]]: what the module finds out about its machine. VERDICT: passed (a machine that forgets by itself,
+# as QEMU's) or proved (one with a tagged TLB). mutants: with each executor broken in turn (DEBUG_MUTANT=any) exactly what
+# rests on it goes off, by name.
 . /kht/lib.sh
 . /kht/workloads.sh
 . /kht/figures.sh
@@ -11,7 +11,6 @@ VERDICT=${1:-passed}
 
 case ${2:-} in
 mutants) selftest_mutants ;;
-alone) selftest_alone ;;
 *)
 	kht_check module-loads module_load || kht_end
 	selftest_verdicts
