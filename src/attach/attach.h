@@ -84,12 +84,18 @@ void kht_direct_no_entry(void);
 struct kht_member {
 	size_t offset;
 	void *ours;
+	enum {
+		KHT_ALWAYS,
+		KHT_OF_HASH,	/* for hash guests: a set may leave it out */
+		KHT_OF_SHIM,	/* a replacement kvm-hv calls the module itself */
+	} when;
 };
 
 /* The conditional checks that @fn has the type of @table's member @name. */
-#define KHT_MEMBER(table, name, fn) {						\
+#define KHT_MEMBER(table, name, fn, ...) {					\
 	.offset = offsetof(table, name),					\
 	.ours = true ? fn : (typeof(((table *)0)->name))0,			\
+	__VA_ARGS__								\
 }
 
 static inline void **kht_member_of(void *table, const struct kht_member *m)

@@ -22,9 +22,7 @@
 
 static struct kht_direct *table;	/* NULL: the kvm-hv that is loaded has none for us */
 
-#define MEMBER(name, fn)	KHT_MEMBER(struct kht_direct, name, fn)
-
-#define HASH_MEMBERS	4	/* as HASH_HOOKS of hooks.c */
+#define MEMBER(name, fn, ...)	KHT_MEMBER(struct kht_direct, name, fn, __VA_ARGS__)
 
 static const struct kht_member invalidations[] = {
 	MEMBER(flush_page, kht_on_flush_page),
@@ -33,10 +31,10 @@ static const struct kht_member invalidations[] = {
 	MEMBER(quadrant_begin, kht_quadrant_begin),
 	MEMBER(range, kht_on_range),
 	MEMBER(harvest_radix, kht_harvest),
-	MEMBER(invalidate_hpte, kht_on_invalidate_hpte),
-	MEMBER(clear_ref_hpte, kht_on_clear_ref_hpte),
-	MEMBER(set_partition, kht_on_set_partition),
-	MEMBER(harvest_hash, kht_harvest),
+	MEMBER(invalidate_hpte, kht_on_invalidate_hpte, .when = KHT_OF_HASH),
+	MEMBER(clear_ref_hpte, kht_on_clear_ref_hpte, .when = KHT_OF_HASH),
+	MEMBER(set_partition, kht_on_set_partition, .when = KHT_OF_HASH),
+	MEMBER(harvest_hash, kht_harvest, .when = KHT_OF_HASH),
 };
 
 static const struct kht_member nested_guests[] = {
@@ -64,22 +62,30 @@ static const struct kht_member entry[] = {
 	MEMBER(enter, kht_direct_enter),
 };
 
-static const struct {
+struct member_set {
 	const struct kht_member *members;
 	unsigned int n;
-} sets[] = {
+	bool no_hash;
+};
+
+static const struct member_set sets[] = {
 	[KHT_HOOKS_INVALIDATIONS] = { invalidations, ARRAY_SIZE(invalidations) },
-	[KHT_HOOKS_RADIX_ONLY] = { invalidations, ARRAY_SIZE(invalidations) - HASH_MEMBERS },
-	[KHT_HOOKS_PARTITION] = { invalidations, ARRAY_SIZE(invalidations) - HASH_MEMBERS },
+	[KHT_HOOKS_RADIX_ONLY] = { invalidations, ARRAY_SIZE(invalidations), .no_hash = true },
+	[KHT_HOOKS_PARTITION] = { invalidations, ARRAY_SIZE(invalidations), .no_hash = true },
 	[KHT_HOOKS_NESTED] = { nested_guests, ARRAY_SIZE(nested_guests) },
 	[KHT_HOOKS_CALLS] = { calls, ARRAY_SIZE(calls) },
 	[KHT_HOOKS_HCALLS] = { hcalls, ARRAY_SIZE(hcalls) },
 };
 
-static void set_members(const struct kht_member *m, unsigned int n, bool on)
+static const struct member_set entry_set = { entry, ARRAY_SIZE(entry) };
+
+static void set_members(const struct member_set *set, bool on)
 {
-	for (; n--; m++)
-		WRITE_ONCE(*kht_member_of(table, m), on ? m->ours : NULL);
+	const struct kht_member *m;
+
+	for (m = set->members; m < set->members + set->n; m++)
+		if (!set->no_hash || m->when != KHT_OF_HASH)
+			WRITE_ONCE(*kht_member_of(table, m), on ? m->ours : NULL);
 }
 
 /*
@@ -121,7 +127,7 @@ int kht_direct_hooks(enum kht_hooks which, char why[KHT_WHY])
 		snprintf(why, KHT_WHY, "the replacement kvm-hv has no kht_direct");
 		return -ENOENT;
 	}
-	set_members(sets[which].members, sets[which].n, true);
+	set_members(&sets[which], true);
 	return 0;
 }
 
@@ -136,7 +142,7 @@ void kht_direct_unhook(enum kht_hooks which)
 	bool harvests = sets[which].members == invalidations &&
 			(table->harvest_radix || table->harvest_hash);
 
-	set_members(sets[which].members, sets[which].n, false);
+	set_members(&sets[which], false);
 	synchronize_rcu();
 	if (harvests)
 		synchronize_rcu_tasks();
@@ -144,7 +150,7 @@ void kht_direct_unhook(enum kht_hooks which)
 
 void kht_direct_entry(void)
 {
-	set_members(entry, ARRAY_SIZE(entry), true);
+	set_members(&entry_set, true);
 }
 
 /*
@@ -155,6 +161,6 @@ void kht_direct_entry(void)
  */
 void kht_direct_no_entry(void)
 {
-	set_members(entry, ARRAY_SIZE(entry), false);
+	set_members(&entry_set, false);
 	synchronize_rcu();
 }

@@ -50,6 +50,7 @@ struct hook {
 	const char *name;
 	hook_fn handler;
 	stub_fn instead;	/* runs in the function's place; NULL: kht_early_return() */
+	bool of_hash;		/* for hash guests: a set may leave it out */
 	unsigned long entry;	/* global entry point of the function */
 	char symbol[48];	/* its name in this kernel */
 };
@@ -222,12 +223,7 @@ static bool on_range_call(struct pt_regs *regs)
 #define HARVEST_RADIX	"kvmppc_hv_get_dirty_log_radix"
 #define HARVEST_HASH	"kvmppc_hv_get_dirty_log_hpt"
 
-/*
- * The most frequent ones first; those of hash guests last, for a kernel where
- * they cannot be had.
- */
-#define HASH_HOOKS	4
-
+/* The most frequent ones first. */
 static struct hook invalidations[] = {
 	{ "radix__flush_tlb_lpid_page", on_flush_page },
 	{ "radix__flush_pwc_lpid", on_flush_full },
@@ -235,10 +231,10 @@ static struct hook invalidations[] = {
 	{ QUADRANT, on_quadrant },
 	{ "do_h_rpt_invalidate_prt", on_range },
 	{ HARVEST_RADIX, on_harvest, kht_instead_of_harvest },
-	{ "kvmppc_invalidate_hpte", on_invalidate_hpte },
-	{ "kvmppc_clear_ref_hpte", on_clear_ref_hpte },
-	{ "mmu_partition_table_set_entry", on_set_partition },
-	{ HARVEST_HASH, on_harvest, kht_instead_of_harvest },
+	{ "kvmppc_invalidate_hpte", on_invalidate_hpte, .of_hash = true },
+	{ "kvmppc_clear_ref_hpte", on_clear_ref_hpte, .of_hash = true },
+	{ "mmu_partition_table_set_entry", on_set_partition, .of_hash = true },
+	{ HARVEST_HASH, on_harvest, kht_instead_of_harvest, .of_hash = true },
 };
 
 static struct hook partition[] = {
@@ -278,15 +274,21 @@ static struct hook hcalls[] = {
 static struct hook_set {
 	struct hook *hooks;
 	unsigned int n;
+	bool no_hash;			/* without the rows that are for hash guests */
 	struct ftrace_ops *ops;		/* NULL: not registered */
 } sets[] = {
 	[KHT_HOOKS_INVALIDATIONS] = { invalidations, ARRAY_SIZE(invalidations) },
-	[KHT_HOOKS_RADIX_ONLY] = { invalidations, ARRAY_SIZE(invalidations) - HASH_HOOKS },
+	[KHT_HOOKS_RADIX_ONLY] = { invalidations, ARRAY_SIZE(invalidations), .no_hash = true },
 	[KHT_HOOKS_PARTITION] = { partition, ARRAY_SIZE(partition) },
 	[KHT_HOOKS_NESTED] = { nested_guests, ARRAY_SIZE(nested_guests) },
 	[KHT_HOOKS_CALLS] = { nested_calls, ARRAY_SIZE(nested_calls) },
 	[KHT_HOOKS_HCALLS] = { hcalls, ARRAY_SIZE(hcalls) },
 };
+
+static bool is_in(const struct hook_set *set, const struct hook *h)
+{
+	return !(set->no_hash && h->of_hash);
+}
 
 /*
  * The traced instruction follows the global entry closely: the two that set the
@@ -421,7 +423,7 @@ static void say_who_is_busy(struct hook_set *set, char why[KHT_WHY])
 		return;
 	}
 	for (i = 0; i < set->n; i++)
-		if (try_function(&set->hooks[i], REDIRECT) == -EBUSY)
+		if (is_in(set, &set->hooks[i]) && try_function(&set->hooks[i], REDIRECT) == -EBUSY)
 			break;
 	snprintf(why, KHT_WHY, "%s() is redirected by somebody else, for example a livepatch",
 		 i < set->n ? set->hooks[i].name : "one of the functions");
@@ -450,6 +452,8 @@ static int choose_functions(struct hook_set *set, struct ftrace_ops *ops, char w
 	for (i = 0; i < set->n; i++) {
 		struct hook *h = &set->hooks[i];
 
+		if (!is_in(set, h))
+			continue;
 		find_function(h);
 		if (!h->entry) {
 			snprintf(why, KHT_WHY, "this kernel has no %s()", h->name);

@@ -168,14 +168,11 @@ static bool our_set_spte_gfn(struct kvm *kvm, struct kvm_gfn_range *range)
 }
 #endif
 
-#define MEMBER(name)	KHT_MEMBER(struct kvmppc_ops, name, our_##name)
-
-/* A replacement kvm-hv calls us from its own. */
-#define SHIM_MEMBERS	2
+#define MEMBER(name, ...)	KHT_MEMBER(struct kvmppc_ops, name, our_##name, __VA_ARGS__)
 
 static const struct kht_member members[] = {
-	MEMBER(vcpu_put),
-	MEMBER(vcpu_load),
+	MEMBER(vcpu_put, .when = KHT_OF_SHIM),
+	MEMBER(vcpu_load, .when = KHT_OF_SHIM),
 	MEMBER(destroy_vm),
 	KHT_MEMBER(struct kvmppc_ops, vcpu_create, kht_vcpu_create),
 	MEMBER(enable_nested),
@@ -199,8 +196,9 @@ int kht_attach_ops(void)
 			return -ENOENT;
 	wrapped = kvmppc_hv_ops;
 	stock = *wrapped;
-	for (i = kht_is_direct() ? SHIM_MEMBERS : 0; i < ARRAY_SIZE(members); i++)
-		WRITE_ONCE(*kht_member_of(wrapped, &members[i]), members[i].ours);
+	for (i = 0; i < ARRAY_SIZE(members); i++)
+		if (members[i].when != KHT_OF_SHIM || !kht_is_direct())
+			WRITE_ONCE(*kht_member_of(wrapped, &members[i]), members[i].ours);
 	return 0;
 }
 

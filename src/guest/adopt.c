@@ -63,6 +63,16 @@ static bool take_on(struct adoption *a)
 	return made;
 }
 
+static bool take_on_all(void)
+{
+	bool newcomers = false;
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		newcomers |= take_on(per_cpu_ptr(&adoptions, cpu));
+	return newcomers;
+}
+
 static bool runs_newcomer(int cpu, void *unused)
 {
 	const struct kht_domain *d = kht_domain(kht_key_lpid(kht_load(&kht_threads[cpu].guest)));
@@ -70,12 +80,17 @@ static bool runs_newcomer(int cpu, void *unused)
 	return d && !READ_ONCE(d->live);
 }
 
-/* A domain that is not live has been made by the round that calls. */
+static bool some_wait;	/* for operations of the host to end; the work's own */
+
+/* A domain that is not live has been made by this round, or an earlier one. */
 static void go_live(struct kht_domain *d)
 {
 	struct kht_domain *shadow;
 
-	WRITE_ONCE(d->live, true);
+	if (!READ_ONCE(d->live) && !kht_domain_go_live(d)) {
+		some_wait = true;
+		return;
+	}
 	rcu_read_lock();
 	list_for_each_entry_rcu(shadow, &d->shadows, sibling)
 		WRITE_ONCE(shadow->live, true);
@@ -99,22 +114,24 @@ static void go_live(struct kht_domain *d)
  * So no CPU is interrupted but those that run the newcomers: an L1 that makes
  * and drops nested guests as fast as it can disturbs nobody but itself. The
  * grace period is an ordinary one, for it may be long: until it is over the
- * guests have stock behaviour.
+ * guests have stock behaviour. So has a guest whose memslots or dirty log are
+ * at work just now, until a later round (kht_domain_go_live()).
  * litmus: adopt-guest, adopt-entry, adopt-quadrant
  */
 static void adopt(struct work_struct *unused)
 {
-	bool newcomers = false;
-	int cpu;
+	bool newcomers = take_on_all(), waited = some_wait;
 
-	for_each_possible_cpu(cpu)
-		newcomers |= take_on(per_cpu_ptr(&adoptions, cpu));
 	WRITE_ONCE(next_round, jiffies + ROUND_EVERY);
-	if (!newcomers)
-		return;
-	synchronize_rcu();
-	on_each_cpu_cond(runs_newcomer, leave_guests, NULL, 1);
-	kht_each_domain(go_live);
+	some_wait = false;
+	if (newcomers) {
+		synchronize_rcu();
+		on_each_cpu_cond(runs_newcomer, leave_guests, NULL, 1);
+	}
+	if (newcomers || waited)
+		kht_each_domain(go_live);
+	if (some_wait && kht_domains_are_open())
+		schedule_delayed_work(&adopt_work, ROUND_EVERY);
 }
 
 static unsigned long until_next_round(void)
@@ -161,7 +178,9 @@ void kht_adopt_begin(void)
 	kht_domains_open();
 }
 
+/* Who has asked gives its guest back; then a round that has asked for itself. */
 void kht_adopt_end(void)
 {
 	flush_delayed_work(&adopt_work);
+	cancel_delayed_work_sync(&adopt_work);
 }

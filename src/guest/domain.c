@@ -122,7 +122,7 @@ static bool taken(u64 lpid)
  * NULL, and the guest keeps stock behaviour, in the last case until its next
  * entry.
  */
-static struct kht_domain *publish(struct kvm *kvm, bool live)
+static struct kht_domain *publish(struct kvm *kvm)
 {
 	struct kht_domain *d;
 
@@ -137,7 +137,6 @@ static struct kht_domain *publish(struct kvm *kvm, bool live)
 		free_domain(d);
 		return NULL;
 	}
-	d->live = live;
 	if (!publish_in_mmu_mode(d)) {
 		free_domain(d);
 		return NULL;
@@ -235,12 +234,55 @@ static void unpublish(struct kht_domain *d)
 	list_del(&d->node);
 }
 
-/* With no vCPU online nobody can be in this guest unseen: live at once. */
+/*
+ * Invariants 2 and 7: from here on others may absorb and defer. An operation of
+ * the host that has begun before has no batch. It would find an entry gone,
+ * cover nothing, and its caller would free a page that a vCPU still stores to.
+ * So none is under way: those of memslots and the dirty log hold slots_lock,
+ * mmu notifiers hold mmu_lock.
+ * litmus: adopt-operation
+ */
+static void set_live(struct kht_domain *d)
+{
+	lockdep_assert_held(&d->kvm->slots_lock);
+	spin_lock(&d->kvm->mmu_lock);
+	WRITE_ONCE(d->live, true);
+	spin_unlock(&d->kvm->mmu_lock);
+}
+
+/* False: an operation is under way, for as long as the guest's VMM likes. */
+bool kht_domain_go_live(struct kht_domain *d)
+{
+	struct mutex *operations = &d->kvm->slots_lock;
+
+	if (!mutex_trylock(operations))
+		return false;
+	set_live(d);
+	mutex_unlock(operations);
+	return true;
+}
+
+static void publish_live(struct kvm *kvm)
+{
+	struct kht_domain *d = publish(kvm);
+
+	if (d)
+		set_live(d);
+}
+
+/*
+ * With no vCPU online nobody can be in this guest unseen: live at once. A guest
+ * whose memslots change meanwhile is adopted at its first entry.
+ */
 void kht_on_vcpu_create(struct kvm_vcpu *vcpu)
 {
+	struct kvm *kvm = vcpu->kvm;
+
 	mutex_lock(&domain_mutex);
-	if (!atomic_read(&vcpu->kvm->online_vcpus))
-		publish(vcpu->kvm, true);
+	if (!atomic_read(&kvm->online_vcpus) && mutex_trylock(&kvm->slots_lock)) {
+		publish_live(kvm);
+		mutex_unlock(&kvm->slots_lock);
+	}
 	mutex_unlock(&domain_mutex);
 }
 
@@ -270,7 +312,7 @@ bool kht_domain_make(struct kvm *kvm)
 	bool made;
 
 	mutex_lock(&domain_mutex);
-	made = publish(kvm, false);
+	made = publish(kvm);
 	mutex_unlock(&domain_mutex);
 	return made;
 }
@@ -306,7 +348,7 @@ bool kht_domains_are_open(void)
 	return READ_ONCE(doors_open);
 }
 
-static void each(void (*fn)(struct kht_domain *d))
+static void each_domain(void (*fn)(struct kht_domain *d))
 {
 	struct kht_domain *d;
 
@@ -318,14 +360,14 @@ static void each(void (*fn)(struct kht_domain *d))
 void kht_each_domain(void (*fn)(struct kht_domain *d))
 {
 	mutex_lock(&domain_mutex);
-	each(fn);
+	each_domain(fn);
 	mutex_unlock(&domain_mutex);
 }
 
 void kht_last_domains(void (*fn)(struct kht_domain *d))
 {
 	mutex_lock(&domain_mutex);
-	each(fn);
+	each_domain(fn);
 	open_doors(false);
 	mutex_unlock(&domain_mutex);
 }

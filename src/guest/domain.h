@@ -116,6 +116,7 @@ void kht_domains_free(void);
  */
 bool kht_domain_make(struct kvm *kvm);
 bool kht_domain_make_nested(u32 l1_lpid, u32 lpid, int number);
+bool kht_domain_go_live(struct kht_domain *d);	/* of a guest; false: try again */
 
 /*
  * @fn for each guest's domain, under the domain mutex; the second lets no other

@@ -121,15 +121,14 @@ static struct kht_domain *alloc_domain(struct guest *g)
 	return d;
 }
 
-/* Under mmu_setup_lock, as publish_kind(). */
-static struct kht_domain *publish(struct guest *g, bool live)
+/* Under mmu_setup_lock, as publish_in_mmu_mode(). */
+static struct kht_domain *publish(struct guest *g)
 {
 	struct kht_domain *d;
 
 	if (!domains_open || kht_domain(g->lpid) || !(mutex_trylock)(&g->kvm.arch.mmu_setup_lock))
 		return NULL;
 	d = alloc_domain(g);
-	d->live = live;
 	if (!mutant(SIM_MUT_LATE_KIND))
 		kht_note_mmu_mode(d);
 	kht_domain_table[g->lpid] = d;
@@ -137,12 +136,30 @@ static struct kht_domain *publish(struct guest *g, bool live)
 	return d;
 }
 
+/* kht_domain_go_live() */
+static bool go_live(struct guest *g, struct kht_domain *d)
+{
+	if (g->slot_operations && !mutant(SIM_MUT_LIVE_AT_ONCE))
+		return false;
+	if (!mutant(SIM_MUT_LIVE_AT_ONCE))
+		lock(&g->kvm.mmu_lock);
+	WRITE_ONCE(d->live, true);
+	if (!mutant(SIM_MUT_LIVE_AT_ONCE))
+		unlock(&g->kvm.mmu_lock);
+	return true;
+}
+
+/* Nobody works on a guest that has no vCPU here. */
 void on_vcpu_create(struct guest *g)
 {
+	struct kht_domain *d;
+
 	if (!hooks)
 		return;
 	mutex_lock(&domain_mutex);
-	publish(g, true);
+	d = publish(g);
+	if (d)
+		go_live(g, d);
 	mutex_unlock(&domain_mutex);
 }
 
@@ -198,7 +215,7 @@ void adopt(struct guest *g)
 	struct kht_domain *d;
 
 	mutex_lock(&domain_mutex);
-	d = publish(g, false);
+	d = publish(g);
 	mutex_unlock(&domain_mutex);
 	if (!d)
 		return;
@@ -206,9 +223,8 @@ void adopt(struct guest *g)
 		synchronize_rcu();
 	if (!mutant(SIM_MUT_ADOPT_NO_IPI))
 		interrupt_runners(g);
-	mutex_lock(&domain_mutex);
-	WRITE_ONCE(d->live, true);
-	mutex_unlock(&domain_mutex);
+	while (!go_live(g, d))
+		give_up_cpu(20);
 	events.adoptions++;
 }
 

@@ -62,6 +62,8 @@ enum {
 	SIM_MUT_TABLE_AS_PAGES,		/* a table that goes is flushed as the pages that were in it */
 	SIM_MUT_ADOPT_LEAVES_UPDATES,	/* the interrupts of adoption complete none */
 	SIM_MUT_UPDATES_LEFT,		/* vcpu_put of a hash guest does not complete updates of R and C */
+
+	SIM_MUT_LIVE_AT_ONCE,		/* --mutant only: a domain goes live beside an operation (litmus adopt-operation) */
 	SIM_MUT_END,
 };
 
@@ -112,6 +114,7 @@ struct guest {
 	struct hpte hpte[PAGES];
 	u32 used_by[PAGES];	/* vCPUs, since the last removal that reached everybody */
 	bool stop;		/* no vCPU may run */
+	int slot_operations;	/* under way: slots_lock is held */
 	int running;		/* vCPUs in KVM_RUN */
 	bool dying;
 	bool adopt;		/* has entered without a domain */

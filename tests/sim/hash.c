@@ -94,7 +94,7 @@ static bool sweep_flush(struct guest *g, struct kht_domain *d)
 	return true;
 }
 
-/* With nobody else in guest the flush is a debt (sweep.c's defer()). */
+/* With nobody else in guest the flush is a debt (sweep.c's defer_sweep()). */
 static bool sweep_defer(struct kht_domain *d, u32 held)
 {
 	unsigned int page, self = this_cpu()->nr;
@@ -190,10 +190,12 @@ void hash_notifier(struct guest *g)
 /* get_dirty_log (pages stay) or flush_memslot. */
 static void slot_operation(struct guest *g, bool stays)
 {
-	struct kht_domain *d = batch_begin(g);
 	u64 stamps[PAGES] = { 0 };
+	struct kht_domain *d;
 	unsigned int page;
 
+	g->slot_operations++;
+	d = batch_begin(g);
 	lock(&g->kvm.mmu_lock);
 	sweep(g, 0, PAGES, stays, stamps);
 	unlock(&g->kvm.mmu_lock);
@@ -206,6 +208,7 @@ static void slot_operation(struct guest *g, bool stays)
 	if (d)
 		batch_end(d, true);
 	over(g, stamps);
+	g->slot_operations--;
 }
 
 /* Clears R of a page that stays. No batch: what the guest has removed is none of its business. */

@@ -130,11 +130,12 @@ static void unmap_table(struct guest *g)
 static void notifier(struct guest *g)
 {
 	unsigned int page, first = chance(PAGES), n = 1 + chance(2);
-	struct kht_domain *d = batch_begin(g);
 	u64 stamps[PAGES] = { 0 };
+	struct kht_domain *d;
 	bool own = false;
 
 	lock(&g->kvm.mmu_lock);
+	d = batch_begin(g);
 	for (page = first; page < PAGES && page < first + n; page++) {
 		stamps[page] = change(g, page, false);
 		if (stamps[page]) {
@@ -165,10 +166,12 @@ static void copy(const struct guest *g, unsigned int page, u64 stamp)
  */
 static void batch(struct guest *g, bool stays)
 {
-	struct kht_domain *d = batch_begin(g);
 	u64 stamps[PAGES] = { 0 };
+	struct kht_domain *d;
 	unsigned int page;
 
+	g->slot_operations++;
+	d = batch_begin(g);
 	for (page = 0; page < PAGES; page++) {
 		lock(&g->kvm.mmu_lock);
 		stamps[page] = change(g, page, stays);
@@ -187,6 +190,7 @@ static void batch(struct guest *g, bool stays)
 	for (page = 0; page < PAGES; page++)
 		if (stays && stamps[page])
 			copy(g, page, stamps[page]);
+	g->slot_operations--;
 }
 
 static void radix_host_operation(struct guest *g)

@@ -298,6 +298,12 @@ static u64 number_or_0(int dir, const char *name)
 	return value;
 }
 
+/* Covers by the module that had something to cover, of the VM and its L2s; 0 without the module. */
+u64 counts_batches(const struct vm *vm)
+{
+	return number_or_0(vm->debugfs, "tlb_batches");
+}
+
 u64 tlb_sets(void)
 {
 	return getauxval(AT_HWCAP2) & ARCH_3_1 ? 1 : 128;

@@ -34,6 +34,9 @@ enum { BY_L1, BY_SHADOW, BY_NUMBER, BY_ALL, BY_NR };
 
 static u64 before[BY_NR], last[BY_NR], most[BY_NR];
 
+/* What the module has covered at once, and how many broadcasts each took at most, all LPIDs. */
+static u64 batches_before, most_per_batch_x1000;
+
 static void read_broadcasts(const struct l1 *of, u64 *v)
 {
 	v[BY_ALL] = counts_broadcasts(ANY_LPID);
@@ -47,6 +50,7 @@ static void read_broadcasts(const struct l1 *of, u64 *v)
 void l1_round_begin(struct l1 *of, struct round *round)
 {
 	read_broadcasts(of, before);
+	batches_before = counts_batches(&of->vm);
 	round_begin(&of->vm, round);
 }
 
@@ -58,10 +62,13 @@ void l1_op_end(struct l1 *of, struct round *round)
 
 void l1_round_end(struct l1 *of, struct round *round)
 {
-	u64 after[BY_NR];
+	u64 after[BY_NR], batches;
 
 	round_end(&of->vm, round);
 	read_broadcasts(of, after);
+	batches = counts_batches(&of->vm) - batches_before;
+	if (batches && (after[BY_ALL] - before[BY_ALL]) * 1000 / batches > most_per_batch_x1000)
+		most_per_batch_x1000 = (after[BY_ALL] - before[BY_ALL]) * 1000 / batches;
 	for (int i = 0; i < BY_NR; i++) {
 		last[i] = after[i] - before[i];
 		if (last[i] > most[i])
@@ -101,6 +108,7 @@ void l1_report(struct l1 *of)
 	report_extra("shadow_broadcasts", most[BY_SHADOW]);
 	report_extra("wrong_broadcasts", most[BY_NUMBER]);
 	report_extra("all_broadcasts", most[BY_ALL]);
+	report_extra("broadcasts_per_batch_x1000", most_per_batch_x1000);
 	report(&of->vm);
 }
 
@@ -253,6 +261,7 @@ static void live_and_die(void *data)
 	see_lpid(vm->lpid);
 	for (u64 i = 0; i < NR_L2; i++)
 		l2_map_all(&l1.l2[i]);
+	l2_wait_adopted(vcpu, &l1.l2[0]);
 	l2_fill(vcpu, &l1.l2[0], 0, opt.pages, value, 0, 0);
 	l1_round_begin(&l1, &r);
 	value = l1_both_store(&l1, value);

@@ -173,6 +173,7 @@ u64 counts_process_broadcasts(void);
 u64 counts_order_ipis(void);
 /* Whether the module counts for this guest. */
 bool counts_module(const struct vm *vm);
+u64 counts_batches(const struct vm *vm);
 
 /* A round: the host operation (timed and marked for the plugin) until the guest has been back. */
 struct round {
