@@ -4,6 +4,7 @@
  *
  * in	1. hooks on the invalidations	they do nothing without a domain
  *	2. CPU hotplug			a CPU that arrives begins with an empty TLB
+ *	   the self-test		what has failed stays off in 6
  *	3. kvmppc_hv_ops		vcpu_put takes marks away
  *	4. entry tracepoint		marks are set from here on
  *	5. domains may be made
@@ -48,7 +49,9 @@
 #include "guest/entry.h"
 #include "guest/pay.h"
 #include "module/features.h"
+#include "module/main.h"
 #include "module/params.h"
+#include "module/verdicts.h"
 #include "power/flush.h"
 #include "compat/kvm_book3s.h"
 
@@ -62,9 +65,25 @@ static bool nested_tried;		/* since we are attached */
 static const char *why_shim;		/* although kvm-hv is a replacement; or NULL */
 static struct kht_audit_calls audit_calls;
 
+/*
+ * Invariant 9, of a CPU whose revision, or sibling, the self-test has not seen:
+ * nothing that is invalidated from here on waits for a flush by it, and none of
+ * its flushes serves another thread. What is a debt already, it has nothing
+ * stale of: its TLB is empty, and is filled from tables that have changed
+ * before. Soon everything is attached anew, with a self-test (kht_attach()).
+ */
+static void doubt(void)
+{
+	WRITE_ONCE(kht_untested_cpu, true);
+	kht_siblings_serve(false);
+	kht_attach_again();
+}
+
 static int cpu_arrives(unsigned int cpu)
 {
 	kht_cpu_arrives();
+	if (!kht_verdicts_hold_here())
+		doubt();
 	return 0;
 }
 
@@ -311,6 +330,34 @@ static int attach_hotplug(void)
 	return 0;
 }
 
+/* @what rests on the forms that it needs; what is not fit for it says so. */
+static bool allowed(enum kht_feature_id id, enum kht_rests what)
+{
+	kht_feature_waits(id, "");
+	return kht_verdicts_allow(what, why_not(id));
+}
+
+/*
+ * With CPU hotplug in place: one that comes after it has begun is not
+ * overlooked. Its cpus_read_lock() keeps the others away meanwhile. Before
+ * domains are made, which look at it.
+ */
+static void self_test(void)
+{
+	kht_quadrant_fn access = NULL;
+	char cannot[KHT_WHY] = "";
+
+	WRITE_ONCE(kht_untested_cpu, false);
+	if (kht_by_hcall())
+		strscpy(cannot, "a partition's hypervisor flushes", KHT_WHY);
+	else
+		access = find_function("__kvmhv_copy_tofrom_guest_radix", cannot);
+	kht_verdicts_find(access, cannot);
+	kht_turn(KHT_PAGE_LOG, allowed(KHT_PAGE_LOG, KHT_RESTS_REPLAY));
+	kht_turn(KHT_SIBLINGS, allowed(KHT_SIBLINGS, KHT_RESTS_SIBLINGS));
+	kht_siblings_serve(kht_is_on(KHT_SIBLINGS));
+}
+
 static const char *flavour(void)
 {
 	return kht_is_direct() ? "replacement" : "shim";
@@ -335,6 +382,7 @@ static int attach_to_kvm_hv(void)
 		stay_passive(rc, "no CPU hotplug state is free");
 		goto unhook;
 	}
+	self_test();
 	rc = kht_attach_ops();
 	if (rc) {
 		stay_passive(rc, "kvmppc_hv_ops lacks a member this module wraps");
@@ -348,9 +396,11 @@ static int attach_to_kvm_hv(void)
 		goto unwrap;
 	}
 	kht_adopt_begin();
-	kht_feature_waits(KHT_LAZY_MOVE, kht_by_hcall() ? "a partition's hypervisor sees to them" : "");
-	kht_turn(KHT_LAZY_MOVE, !kht_by_hcall());
+	kht_turn(KHT_LAZY_MOVE, allowed(KHT_LAZY_MOVE, KHT_RESTS_MOVES) && !kht_by_hcall());
+	if (kht_by_hcall())
+		kht_feature_waits(KHT_LAZY_MOVE, "a partition's hypervisor sees to them");
 	WRITE_ONCE(nested_tried, false);
+	hooked = hooked && allowed(KHT_DEFER, KHT_RESTS_DEFER);
 	kht_turn(KHT_DEFER, hooked);
 	kht_turn(KHT_HPT_DEFER, hooked && !why_not(KHT_HPT_DEFER)[0]);
 	kht_apply_hpt();
@@ -385,6 +435,11 @@ int kht_attach(void)
 	rc = attach_to_kvm_hv();
 	module_put(kvm_hv);
 	return rc;
+}
+
+bool kht_is_attached(void)
+{
+	return attached;
 }
 
 bool kht_is_attached_to(const struct module *mod)
@@ -446,4 +501,5 @@ void kht_attach_status(struct seq_file *m)
 		seq_printf(m, "attached: off (%s)\n", why_passive);
 	kht_features_show(m, attached ? NULL : why_passive);
 	show_executor(m);
+	kht_verdicts_show(m);
 }

@@ -17,6 +17,7 @@ struct srcu_struct;
 /* src/attach/attach.c: the whole. Serialised by the caller. */
 int kht_attach(void);
 void kht_detach(const char *why);
+bool kht_is_attached(void);
 bool kht_is_attached_to(const struct module *mod);
 bool kht_is_kvm_hv(const struct module *mod);		/* it has been initialised */
 void kht_attach_status(struct seq_file *m);

@@ -178,6 +178,14 @@ static enum kht_need owed_process(const struct kht_ledger *l, unsigned int cpu,
 	return KHT_FLUSH;
 }
 
+/* The threads whose flushes serve @cpu. */
+static struct kht_core serving(struct kht_core core, unsigned int cpu)
+{
+	if (core.alone && !kht_mutant(KHT_MUT_ALONE_IGNORED))
+		return (struct kht_core){ .first = cpu, .last = cpu, .step = 1 };
+	return core;
+}
+
 /*
  * What @cpu, already marked by kht_arrive(), has to execute before it may use
  * the domain's translations. A sibling's flush spares ours, but never the
@@ -191,6 +199,7 @@ struct kht_debt kht_owed(struct kht_ledger *l, struct kht_thread *t, unsigned in
 
 	if (kht_mutant(KHT_MUT_NO_ENTRY_FLUSH))
 		return d;
+	core = serving(core, cpu);
 	owed_partition(l, t, cpu, core, &d);
 	d.process = owed_process(l, cpu, core, d.left);
 	return d;

@@ -24,11 +24,20 @@ struct kht_thread {
 
 /*
  * The threads that share one TLB with a thread
- * (cpu_first_tlb_thread_sibling()).
+ * (cpu_first_tlb_thread_sibling()). Alone: they may, but a flush by one of them
+ * has been seen not to serve the others (src/selftest). Then a vCPU that leaves
+ * a thread leaves something behind on all of them, and each flushes for itself.
  */
 struct kht_core {
 	unsigned int first, last, step;
+	bool alone;
 };
+
+/* May a vCPU go from the one to the other and leave nothing behind? */
+static inline bool kht_same_core(struct kht_core from, struct kht_core to)
+{
+	return from.first == to.first && !from.alone;
+}
 
 struct kht_ledger {
 	/*

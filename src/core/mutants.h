@@ -58,6 +58,10 @@ enum kht_mutant {
 	KHT_MUT_NO_COMBINED,		/* 40: a flush of the LPID leaves PRS=1, and what was combined */
 	/* Of src/guest again. */
 	KHT_MUT_WALK_CACHE_ONLY = 41,	/* 41: single pages under a new huge one are left to the kernel */
+	/* Of src/power again. */
+	KHT_MUT_SYNC_KEEPS_ERAT,	/* 42: a thread that a sibling has served leaves its own ERAT */
+	KHT_MUT_PROCESS_BY_PARTITION,	/* 43: PRS=0 for what a vCPU has left behind */
+	KHT_MUT_WALK_CACHE_KEPT,	/* 44: a flush of the LPID leaves the walk cache */
 	/* Of what guests may ask for. */
 	KHT_MUT_ENDLESS_RANGE = 50,	/* 50: a range that wraps is left to the kernel's loop */
 	KHT_MUT_RC_ADDED,		/* 51: a fault may add R and C to a shadow entry that is there */
@@ -69,6 +73,9 @@ enum kht_mutant {
 	KHT_MUT_SHORT_RANGE,		/* 56: a range ends one page early */
 	/* Of batches again. */
 	KHT_MUT_CREDIT_UNFLUSHED,	/* 57: what a batch has absorbed is credited, and not flushed */
+	/* Of the self-test, in src/core. */
+	KHT_MUT_ALONE_IGNORED,		/* 58: a sibling's flush is taken to serve where it does not */
+	KHT_MUT_VERDICT_IGNORED,	/* 59: a form that has failed is used all the same */
 };
 
 /*

@@ -129,7 +129,7 @@ static void count_cover(struct kht_domain *d, const struct kht_cover *c)
 void kht_batch_cover(struct kht_domain *d)
 {
 	struct kht_cover c = kht_cover(d->ledger, kht_threads, READ_ONCE(kht_param_batch_ceiling),
-				       READ_ONCE(kht_param_defer) && kht_is_on(KHT_DEFER));
+				       kht_may_defer() && kht_is_on(KHT_DEFER));
 
 	if (c.how != KHT_HOW_NONE)
 		count_cover(d, &c);

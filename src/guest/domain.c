@@ -16,6 +16,7 @@
 #include "core/protocol.h"
 #include "guest/domain.h"
 #include "module/faults.h"
+#include "module/features.h"
 #include "power/flush.h"
 
 struct kht_thread *kht_threads;
@@ -49,14 +50,21 @@ static void free_domain_rcu(struct rcu_head *head)
 	free_domain(container_of(head, struct kht_domain, rcu));
 }
 
+/* Without pages to replay each debt is a flush of the LPID. */
+static unsigned int log_of_a_domain(void)
+{
+	return kht_is_on(KHT_PAGE_LOG) ? log_size : 0;
+}
+
 static struct kht_domain *alloc_domain(struct kvm *kvm, u32 lpid)
 {
+	unsigned int entries = log_of_a_domain();
 	struct kht_domain *d = kht_alloc(kzalloc(sizeof(*d), GFP_KERNEL_ACCOUNT));
 	void *mem;
 
 	if (!d)
 		return NULL;
-	mem = kht_alloc(kvzalloc(roundup_pow_of_two(kht_ledger_bytes(nr_cpu_ids, log_size)),
+	mem = kht_alloc(kvzalloc(roundup_pow_of_two(kht_ledger_bytes(nr_cpu_ids, entries)),
 				 GFP_KERNEL_ACCOUNT));
 	if (!mem) {
 		free_domain(d);
@@ -67,7 +75,7 @@ static struct kht_domain *alloc_domain(struct kvm *kvm, u32 lpid)
 	d->stats = &d->counts;
 	INIT_LIST_HEAD(&d->shadows);
 	raw_spin_lock_init(&d->lock.lock);
-	d->ledger = kht_ledger_init(mem, lpid, nr_cpu_ids, log_size);
+	d->ledger = kht_ledger_init(mem, lpid, nr_cpu_ids, entries);
 	d->ledger->lock = &d->lock;
 	d->ledger->runs = kht_by_hcall() && kht_takes_runs();
 	return d;

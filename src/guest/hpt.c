@@ -55,7 +55,7 @@ static struct kht_domain *domain_for(struct kvm *kvm)
 
 	if (!d || kht_broadcasting())
 		return NULL;
-	if (kht_defers_hash(d) && READ_ONCE(d->ledger->hash) && kht_param_defer)
+	if (kht_defers_hash(d) && READ_ONCE(d->ledger->hash) && kht_may_defer())
 		return d;
 	kht_count(d->stats, KHT_STAT_STOCK, 1);
 	return NULL;

@@ -44,7 +44,7 @@ static struct kht_domain *domain_for(u64 lpid)
 
 static bool left_to_stock(struct kht_domain *d)
 {
-	if (ours(d) && kht_param_defer)
+	if (ours(d) && kht_may_defer())
 		return false;
 	kht_count(d->stats, KHT_STAT_STOCK, 1);
 	return true;
@@ -99,7 +99,7 @@ bool kht_on_flush_page(u64 lpid, u64 gpa, u64 size)
  */
 static bool full_is_debt(struct kht_domain *d)
 {
-	return !kht_batching(d) && !joins(d) && kht_param_defer &&
+	return !kht_batching(d) && !joins(d) && kht_may_defer() &&
 	       kht_defer_full(d->ledger, kht_threads) == KHT_DEFERRED;
 }
 

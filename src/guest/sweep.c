@@ -126,7 +126,7 @@ static bool defer_sweep(const struct sweep *s)
 	struct kht_ledger *l = s->d->ledger;
 	unsigned int self = smp_processor_id(), i;
 
-	if (!READ_ONCE(kht_param_defer) || kht_others_behind(l, kht_threads, ~0ULL, self))
+	if (!kht_may_defer() || kht_others_behind(l, kht_threads, ~0ULL, self))
 		return false;
 	for (i = 0; i < s->n; i++) {
 		unsigned long index = s->held[i].index;

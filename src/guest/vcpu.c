@@ -198,7 +198,7 @@ void kht_on_vcpu_move(struct kvm_vcpu *vcpu, int cpu)
 	v = kht_vcpu_state(d, vcpu);
 	if (!v || !kht_is_on(KHT_LAZY_MOVE) || !READ_ONCE(kht_param_lazy_move) || irqs_disabled())
 		return;
-	m = kht_vcpu_load(v, prev, cpu, prev >= 0 && kht_core_of(prev).first == kht_core_of(cpu).first);
+	m = kht_vcpu_load(v, prev, cpu, prev >= 0 && kht_same_core(kht_core_of(prev), kht_core_of(cpu)));
 	if (!m.moved)
 		return;
 	nested = nested_of(d, v);

@@ -10,6 +10,8 @@
 
 struct kht_feature kht_features[KHT_NR_FEATURES] = {
 	[KHT_DEFER] = { .name = "defer", .param = &kht_param_defer },
+	[KHT_PAGE_LOG] = { .name = "page_log" },
+	[KHT_SIBLINGS] = { .name = "siblings" },
 	[KHT_LAZY_MOVE] = { .name = "lazy_move", .param = &kht_param_lazy_move },
 	[KHT_NESTED] = { .name = "nested", .needs = &kht_features[KHT_DEFER] },
 	[KHT_NESTED_CALLS] = { .name = "nested_calls", .needs = &kht_features[KHT_NESTED] },

@@ -13,6 +13,8 @@ struct seq_file;
 
 enum kht_feature_id {
 	KHT_DEFER,		/* invalidations may become debts or be batched */
+	KHT_PAGE_LOG,		/* logged pages are flushed one by one */
+	KHT_SIBLINGS,		/* a thread's flush serves its core */
 	KHT_LAZY_MOVE,		/* vCPU moves are the module's */
 	KHT_NESTED,		/* nested guests may have domains: their hooks are in place */
 	KHT_NESTED_CALLS,	/* what an L1 asks to be invalidated is batched */

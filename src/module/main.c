@@ -5,6 +5,7 @@
 #include <linux/notifier.h>
 #include <linux/rwsem.h>
 #include <linux/seq_file.h>
+#include <linux/workqueue.h>
 #include "attach/attach.h"
 #include "guest/audit.h"
 #include "guest/domain.h"
@@ -39,6 +40,23 @@ int kht_apply_enabled(void)
 	rc = follow_enabled();
 	up_write(&attach_sem);
 	return rc;
+}
+
+/* Between the two the CPUs are the kernel's, debts are paid, and guests run. */
+static void attach_again(struct work_struct *work)
+{
+	down_write(&attach_sem);
+	if (kht_is_attached()) {
+		kht_detach("the self-test runs again");
+		follow_enabled();
+	}
+	up_write(&attach_sem);
+}
+static DECLARE_WORK(again, attach_again);
+
+void kht_attach_again(void)
+{
+	schedule_work(&again);
 }
 
 /*
@@ -153,6 +171,7 @@ static void __exit kht_exit(void)
 	kht_detach("the module is being unloaded");
 	initialised = false;
 	up_write(&attach_sem);
+	cancel_work_sync(&again);
 	/* Only now: a kvm-hv that goes meanwhile waits in on_module() for this detachment. */
 	unregister_module_notifier(&module_nb);
 	kht_wait_for_text();

@@ -8,4 +8,10 @@
  */
 int kht_apply_enabled(void);
 
+/*
+ * Attaches anew, soon, if it is attached: a CPU has come that the self-test has
+ * not seen. Any context.
+ */
+void kht_attach_again(void);
+
 #endif

@@ -20,6 +20,8 @@ bool kht_param_rc_sync = true;
 bool kht_param_rc_audit;
 unsigned int kht_param_batch_ceiling = 64;
 unsigned int kht_param_log_entries = 64;
+unsigned int kht_param_selftest = KHT_SELFTEST_ON;
+bool kht_untested_cpu;
 
 /*
  * As many characters of @val are for the log's line: echo ends it with a
@@ -67,6 +69,34 @@ static int set_hpt(const char *val, const struct kernel_param *kp)
 		kht_apply_hpt();
 	return rc;
 }
+
+static const char * const selftest_values[] = {
+	[KHT_SELFTEST_OFF] = "0",
+	[KHT_SELFTEST_ON] = "1",
+	[KHT_SELFTEST_REQUIRE] = "require",
+};
+
+static int set_selftest(const char *val, const struct kernel_param *kp)
+{
+	int n = __sysfs_match_string(selftest_values, ARRAY_SIZE(selftest_values), val);
+
+	if (n < 0) {
+		pr_err("%s: '%.*s' is none of 0, 1 and require\n", kp->name, shown(val), val);
+		return -EINVAL;
+	}
+	WRITE_ONCE(kht_param_selftest, n);
+	return 0;
+}
+
+static int get_selftest(char *buffer, const struct kernel_param *kp)
+{
+	return sprintf(buffer, "%s\n", selftest_values[kht_param_selftest]);
+}
+
+static const struct kernel_param_ops selftest_ops = {
+	.set = set_selftest,
+	.get = get_selftest,
+};
 
 static const struct kernel_param_ops pages_ops = {
 	.set = set_pages,
@@ -126,3 +156,7 @@ MODULE_PARM_DESC(batch_ceiling, "pages a batch broadcasts one by one before it f
 module_param_cb(log_entries, &pages_ops, &kht_param_log_entries, 0400);
 __MODULE_PARM_TYPE(log_entries, "uint");
 MODULE_PARM_DESC(log_entries, "invalidated pages remembered per guest; a core further behind flushes the whole LPID, 0 to 512 (default 64)");
+
+module_param_cb(selftest, &selftest_ops, &kht_param_selftest, 0600);
+__MODULE_PARM_TYPE(selftest, "0, 1 or require");
+MODULE_PARM_DESC(selftest, "before anything rests on this machine's flushes, see whether they work; what fails goes off; require: whatever is not proved goes off; from the next attachment on (default 1)");

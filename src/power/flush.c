@@ -71,6 +71,13 @@ const char *kht_power_unfit_for_hash(void)
 	return NULL;
 }
 
+static bool alone;
+
+void kht_siblings_serve(bool serve)
+{
+	WRITE_ONCE(alone, !serve);
+}
+
 /*
  * In a partition each flush reaches every CPU (hcalls.c): who has settled has
  * done so for all.
@@ -83,6 +90,7 @@ struct kht_core kht_core_of(unsigned int cpu)
 		.first = cpu_first_tlb_thread_sibling(cpu),
 		.last = cpu_last_tlb_thread_sibling(cpu),
 		.step = cpu_tlb_thread_sibling_step(),
+		.alone = READ_ONCE(alone),
 	};
 }
 
@@ -150,7 +158,10 @@ static __always_inline void radix_sets(unsigned long is, int prs)
 {
 	unsigned int set;
 
-	kht_tlbiel(is, RIC_ALL, prs, R_RADIX);
+	if (kht_mutant(KHT_MUT_WALK_CACHE_KEPT))
+		kht_tlbiel(is, RIC_TLB, prs, R_RADIX);
+	else
+		kht_tlbiel(is, RIC_ALL, prs, R_RADIX);
 	for (set = 1; set < sets(kht_tlb_sets()); set++)
 		kht_tlbiel(is + set * SET_STEP, RIC_TLB, prs, R_RADIX);
 }
@@ -208,7 +219,10 @@ void kht_local_flush_process(u32 lpid)
 	struct borrow b;
 
 	borrow_lpidr(&b, lpid);
-	radix_sets(IS_LPID, 1);
+	if (kht_mutant(KHT_MUT_PROCESS_BY_PARTITION))
+		radix_sets(IS_LPID, 0);
+	else
+		radix_sets(IS_LPID, 1);
 	return_lpidr(&b, false);
 }
 
@@ -294,7 +308,7 @@ void kht_local_sync(u32 lpid)
 {
 	struct borrow b;
 
-	if (kht_by_hcall())
+	if (kht_by_hcall() || kht_mutant(KHT_MUT_SYNC_KEEPS_ERAT))
 		return;
 	borrow_lpidr(&b, lpid);
 	return_lpidr(&b, false);

@@ -57,6 +57,12 @@ unsigned int kht_tlb_sets(void);
 
 struct kht_core kht_core_of(unsigned int cpu);
 
+/*
+ * Does a flush by one thread of a core serve the others? They do unless the
+ * self-test has found otherwise. Before there are domains.
+ */
+void kht_siblings_serve(bool serve);
+
 /* Completes what the guest began with tlbie or tlbiel on this CPU. */
 void kht_complete_guest_flushes(bool gtse);
 

@@ -56,7 +56,7 @@ static struct kht_core core_of(unsigned int cpu)
 	unsigned int step = interleaved ? nr_cpus / per_core : 1;
 	unsigned int first = interleaved ? cpu % step : cpu - cpu % per_core;
 
-	return (struct kht_core){ first, first + (per_core - 1) * step, step };
+	return (struct kht_core){ first, first + (per_core - 1) * step, step, false };
 }
 
 static unsigned int tlb_of(unsigned int cpu)

@@ -28,12 +28,12 @@ import time
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 EXPLAINED = pathlib.Path(__file__).with_name('explained')
-CORE = ['src/core/ledger.c', 'src/core/protocol.c', 'src/core/reach.c', 'src/core/move.c', 'src/core/range.c']
+CORE = ['src/core/ledger.c', 'src/core/protocol.c', 'src/core/reach.c', 'src/core/move.c', 'src/core/range.c', 'src/core/verdict.c']
 HEADERS = ['src/core/ledger.h', 'src/core/move.h']
 POWER = ['src/power/flush.c']
 FILES = CORE + HEADERS + POWER
 NEEDED = ['src', 'include', 'tests/unit', 'tests/power', 'tests/sim', 'tests/model']
-TESTS = ['ledger_test', 'protocol_test', 'hash_test', 'move_test', 'range_test']
+TESTS = ['ledger_test', 'protocol_test', 'hash_test', 'move_test', 'range_test', 'verdict_test']
 SEEDS = '60'
 UNIT = ['plain', 'unit']
 BY_CBMC = 'CBMC alone notices'

@@ -390,6 +390,11 @@ static void topology(void **state)
 	assert_int_equal(core.first, 1);
 	assert_int_equal(core.last, 7);
 	assert_int_equal(core.step, 2);
+	assert_false(core.alone);
+	kht_siblings_serve(false);
+	assert_true(kht_core_of(5).alone);
+	kht_siblings_serve(true);
+	assert_false(kht_core_of(5).alone);
 }
 
 static void refusals(void **state)
@@ -514,6 +519,10 @@ static void hcall_nothing_else(void **state)
 	assert_int_equal(core.first, 0);
 	assert_int_equal(core.last, 15);
 	assert_int_equal(core.step, 1);
+	/* The hypervisor's flush serves whom it may. */
+	kht_siblings_serve(false);
+	assert_false(kht_core_of(5).alone);
+	kht_siblings_serve(true);
 }
 
 static void hcall_busy(void **state)

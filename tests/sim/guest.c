@@ -19,7 +19,7 @@ struct kht_vcpu *const kht_no_vcpus[KVM_MAX_VCPUS];
 bool kht_hash_owing, kht_hash_deferring;
 struct kht_feature kht_features[KHT_NR_FEATURES];
 struct kht_domain *kht_domain_table[KHT_DOMAIN_PLACES];
-bool kht_param_defer, kht_param_lazy_move, kht_param_hpt_defer, kht_param_hpt_local;
+bool kht_param_defer, kht_param_lazy_move, kht_param_hpt_defer, kht_param_hpt_local, kht_untested_cpu;
 unsigned int kht_param_batch_ceiling;
 struct kht_stats kht_totals;
 
@@ -506,9 +506,15 @@ void batch_end(struct kht_domain *d, bool own)
 
 /* src/power */
 
+/* The kernel may call siblings what shares no TLB. */
 struct kht_core kht_core_of(unsigned int cpu)
 {
-	return core_of(cpu);
+	struct kht_core core = siblings_of(cpu);
+
+	if (shape.share || !shape.alone)
+		return core_of(cpu);
+	core.alone = true;
+	return core;
 }
 
 /* The kernel's functions that the executors call have no hooks here. */

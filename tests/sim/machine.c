@@ -599,6 +599,7 @@ void machine_start(u64 with_seed)
 	nr_tasks = 0;
 	shape = (struct shape){
 		.cores = 2 + chance(2), .threads = 1 + chance(2), .share = chance(4),
+		.alone = with_seed % 5 < 3,
 		.log_size = (u32[]){ 0, 1, 2, 4, 8, 16 }[chance(6)],
 		.ceiling = (u32[]){ 0, 1, 3, 64 }[chance(4)],
 		.calm = (u32[]){ 1, 10 }[chance(2)],

@@ -92,6 +92,7 @@ struct shape {
 	unsigned int calm;	/* how seldom the administrator acts */
 	bool restless;		/* CPUs come and go, and the module, all the time */
 	bool share;		/* the threads of a core share its TLB */
+	bool alone;		/* if not, the module has found so itself (src/selftest) */
 	bool interleaved;	/* its threads lie apart, as those of a big core with two TLBs */
 	bool direct;		/* the replacement flavour */
 	bool hash;		/* the last guest is a hash guest, */
@@ -147,6 +148,7 @@ struct pte pte_of(u64 word);
 u64 pte_word(u64 stamp, bool valid);
 u64 new_stamp(void);
 u64 gpa(unsigned int page);
+struct kht_core siblings_of(unsigned int cpu);
 struct kht_core core_of(unsigned int cpu);
 void tlb_reset(void);
 void tlb_noise(struct cpu *c);

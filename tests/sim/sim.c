@@ -140,6 +140,7 @@ static const char *const mutant_names[SIM_MUT_END] = {
 	[SIM_MUT_ADOPT_LEAVES_UPDATES] = "adopt-leaves-updates",
 	[SIM_MUT_UPDATES_LEFT] = "updates-left",
 	[KHT_MUT_FAULT_BEFORE_FLUSH] = "fault-before-flush",
+	[KHT_MUT_ALONE_IGNORED] = "alone-ignored",
 };
 
 static int kill_mutant(unsigned int m, u64 seeds, u64 max_steps)

@@ -131,14 +131,18 @@ u64 gpa(unsigned int page)
 	return (u64)page << PAGE_SHIFT;
 }
 
-struct kht_core core_of(unsigned int cpu)
+struct kht_core siblings_of(unsigned int cpu)
 {
 	unsigned int step = shape.interleaved ? shape.cores : 1;
 	unsigned int first = shape.interleaved ? cpu % shape.cores : cpu / shape.threads * shape.threads;
 
-	if (!shape.share)
-		return (struct kht_core){ cpu, cpu, 1 };
-	return (struct kht_core){ first, first + (shape.threads - 1) * step, step };
+	return (struct kht_core){ first, first + (shape.threads - 1) * step, step, false };
+}
+
+/* Those that share its TLB. */
+struct kht_core core_of(unsigned int cpu)
+{
+	return shape.share ? siblings_of(cpu) : (struct kht_core){ cpu, cpu, 1, false };
 }
 
 void tlb_reset(void)

@@ -394,7 +394,7 @@ static void sibling_shortens(void **state)
 
 static void sibling_interleaved(void **state)
 {
-	struct kht_core odd = { 1, 7, 2 }, even = { 0, 6, 2 };
+	struct kht_core odd = { 1, 7, 2, false }, even = { 0, 6, 2, false };
 
 	(void)state;
 	visit_all();
@@ -405,10 +405,50 @@ static void sibling_interleaved(void **state)
 	assert_int_equal(kht_owed(ledger, &threads[0], 0, even).need, KHT_REPLAY);
 }
 
+/* Of a core whose threads' flushes do not serve each other. */
+static void alone(void **state)
+{
+	struct kht_core core = { 2, 3, 1, .alone = true };
+
+	(void)state;
+	visit_all();
+	record(0);
+	settled(2, ledger->gen);
+	assert_int_equal(kht_owed(ledger, &threads[2], 2, core).need, KHT_NOTHING);
+	assert_int_equal(kht_owed(ledger, &threads[3], 3, core).need, KHT_REPLAY);
+	kht_record(ledger, NULL);
+	settled(3, ledger->gen);
+	assert_int_equal(kht_owed(ledger, &threads[2], 2, core).need, KHT_FLUSH);
+	assert_int_equal(kht_owed(ledger, &threads[3], 3, core).need, KHT_NOTHING);
+}
+
+/* Whoever leaves one of its threads leaves all of them, for each to flush. */
+static void process_alone(void **state)
+{
+	struct kht_core core = { 2, 3, 1, .alone = true };
+
+	(void)state;
+	visit_all();
+	kht_leave_core(ledger, core);
+	settled(3, ledger->gen);
+	assert_int_equal(kht_owed(ledger, &threads[2], 2, core).process, KHT_FLUSH);
+	assert_int_equal(kht_owed(ledger, &threads[3], 3, core).process, KHT_NOTHING);
+}
+
+static void same_core(void **state)
+{
+	struct kht_core odd = { 1, 7, 2, false }, even = { 0, 6, 2, false }, alone = { 0, 6, 2, .alone = true };
+
+	(void)state;
+	assert_true(kht_same_core(odd, odd));
+	assert_false(kht_same_core(odd, even));
+	assert_false(kht_same_core(alone, alone));
+}
+
 /* What another core has settled, of a later move, is no flush of this one. */
 static void process_interleaved(void **state)
 {
-	struct kht_core odd = { 1, 7, 2 }, even = { 0, 6, 2 };
+	struct kht_core odd = { 1, 7, 2, false }, even = { 0, 6, 2, false };
 
 	(void)state;
 	visit_all();
@@ -714,6 +754,9 @@ int main(void)
 		TEST(sibling_shortens, "ledger-sibling-shortens-the-replay"),
 		TEST(sibling_interleaved, "ledger-interleaved-siblings"),
 		TEST(process_interleaved, "ledger-interleaved-siblings-process-scope"),
+		TEST(alone, "ledger-a-thread-whose-siblings-do-not-serve-it-flushes-itself"),
+		TEST(process_alone, "ledger-and-so-after-a-move"),
+		TEST(same_core, "ledger-threads-that-do-not-serve-each-other-are-no-core"),
 		TEST(process_debt, "ledger-a-move-is-a-process-debt-of-one-core"),
 		TEST(scopes_are_separate, "ledger-the-two-scopes-are-separate-debts"),
 		TEST(last_core_not_full, "ledger-threads-beyond-the-last-are-no-siblings"),

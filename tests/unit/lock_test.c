@@ -22,7 +22,7 @@ void __sanitizer_cov_trace_pc(void)
 
 static struct kht_core big_core(unsigned int cpu)
 {
-	return (struct kht_core){ cpu / KHT_CORE_MAX * KHT_CORE_MAX, cpu / KHT_CORE_MAX * KHT_CORE_MAX + KHT_CORE_MAX - 1, 1 };
+	return (struct kht_core){ cpu / KHT_CORE_MAX * KHT_CORE_MAX, cpu / KHT_CORE_MAX * KHT_CORE_MAX + KHT_CORE_MAX - 1, 1, false };
 }
 
 static struct kht_debt enter_big(unsigned int cpu)

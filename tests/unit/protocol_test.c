@@ -583,7 +583,7 @@ static void left_core_this_guest_only(void **state)
 /* An SMT8 core whose even threads share one TLB, its odd threads another. */
 static void left_core_every_other(void **state)
 {
-	struct kht_core odd = { 1, 7, 2 };
+	struct kht_core odd = { 1, 7, 2, false };
 	unsigned int cpus[KHT_CORE_MAX], i;
 
 	(void)state;
@@ -642,7 +642,7 @@ static void smt8_moves(void **state)
 /* The list has room for eight, whatever the topology says. */
 static void left_core_too_large(void **state)
 {
-	struct kht_core large = { 0, KHT_CORE_MAX + 1, 1 };
+	struct kht_core large = { 0, KHT_CORE_MAX + 1, 1, false };
 	unsigned int *cpus = malloc(KHT_CORE_MAX * sizeof(*cpus)), cpu;
 
 	(void)state;

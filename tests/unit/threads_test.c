@@ -217,7 +217,7 @@ static u64 *mark_of(unsigned int cpu, u64 *seed)
 static void *run_guest(void *arg)
 {
 	unsigned int cpu = (uintptr_t)arg, i;
-	struct kht_core siblings = { cpu & ~1u, cpu | 1u, 1 };
+	struct kht_core siblings = { cpu & ~1u, cpu | 1u, 1, false };
 	u64 key = kht_key(LPID, cpu), seed = cpu;
 
 	this_core = cpu / 2;

@@ -229,7 +229,7 @@ struct kht_core core_of(unsigned int cpu)
 {
 	unsigned int first = cpu / threads_per_core * threads_per_core;
 
-	return (struct kht_core){ first, first + threads_per_core - 1, 1 };
+	return (struct kht_core){ first, first + threads_per_core - 1, 1, false };
 }
 
 u64 key_of(unsigned int cpu)

@@ -92,6 +92,7 @@ void preempt_enable(void);
 #define __this_cpu_inc(v)		((v)++)
 #define __this_cpu_dec(v)		((v)--)
 #define WRITE_ONCE(x, v)		((x) = (v))
+#define READ_ONCE(x)		(x)
 
 struct kvm;
 void radix__flush_tlb_lpid_page(unsigned int lpid, unsigned long addr, unsigned long page_size);
