@@ -58,6 +58,9 @@ enum kht_mutant {
 	KHT_MUT_NO_COMBINED,		/* 40: a flush of the LPID leaves PRS=1, and what was combined */
 	/* Of src/guest again. */
 	KHT_MUT_WALK_CACHE_ONLY = 41,	/* 41: single pages under a new huge one are left to the kernel */
+	/* Of the look who is in guest. */
+	KHT_MUT_VCPU_OVERLOOKED = 42,	/* 42: the last vCPU of a guest is not looked at */
+	KHT_MUT_STALE_PLACE,		/* 43: a vCPU that moves may come back unnoticed where nobody looks */
 	/* Of what guests may ask for. */
 	KHT_MUT_ENDLESS_RANGE = 50,	/* 50: a range that wraps is left to the kernel's loop */
 	KHT_MUT_RC_ADDED,		/* 51: a fault may add R and C to a shadow entry that is there */

@@ -39,7 +39,7 @@ static void execute(struct kht_ledger *l, struct kht_thread *t, const struct kht
 }
 
 /*
- * Settles what @cpu owes; it has marked itself with kht_arrive(). On return it
+ * Settles what @cpu owes; it has marked itself with kht_mark(). On return it
  * may use the domain's translations. The generation in the returned debt was
  * read before the flush began (invariant 3); an invalidation recorded
  * meanwhile has seen our mark and broadcasts (invariant 2).

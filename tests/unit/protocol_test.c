@@ -62,11 +62,11 @@ static void defer_quadrant(void **state)
 {
 	(void)state;
 	visit_all();
-	kht_arrive(ledger, &threads[2].quadrant, kht_key(LPID, 0), 2);
+	kht_mark(ledger, &threads[2].quadrant, kht_key(LPID, 0), 2);
 	assert_false(kht_defer_page(ledger, threads, page(0)));
 	kht_leave(&threads[2].quadrant);
 	assert_true(kht_defer_page(ledger, threads, page(0)));
-	assert_true(kht_arrive(ledger, &threads[2].quadrant, kht_key(LPID, 0), 2));
+	assert_true(kht_mark(ledger, &threads[2].quadrant, kht_key(LPID, 0), 2));
 	assert_int_equal(kht_settle(ledger, &threads[2], 2, core_of(2)).need, KHT_REPLAY);
 }
 
@@ -593,7 +593,7 @@ static void left_core_every_other(void **state)
 	for (i = 0; i < 4; i++)
 		assert_int_equal(cpus[i], 2 * i + 1);
 	for (i = 0; i < CPUS; i += 2)
-		assert_false(kht_arrive(ledger, &threads[i].guest, key_of(i), i));
+		assert_false(kht_mark(ledger, &threads[i].guest, key_of(i), i));
 }
 
 /* Two cores of eight threads, none of which owes anything. */
