@@ -38,7 +38,8 @@
  */
 #include "core/ledger.h"
 
-static const struct kht_places unknown = { .n = 1, .at = { KHT_ANYWHERE } };
+/* struct kht_places of one vCPU */
+static const u32 unknown[] = { 1, KHT_ANYWHERE };
 
 /* Bytes kht_ledger_init() needs for @nr_threads threads and @log_size pages. */
 size_t kht_ledger_bytes(u32 nr_threads, u32 log_size)
@@ -70,7 +71,7 @@ struct kht_ledger *kht_ledger_init(void *zeroed, u32 lpid, u32 nr_threads, u32 l
 	l->left = l->seen + nr_threads;
 	l->left_seen = l->left + nr_threads;
 	l->log = l->left_seen + nr_threads;
-	l->places = &unknown;
+	l->places = (const struct kht_places *)unknown;
 	if (kht_mutant(KHT_MUT_NEW_GUEST_CLEAN))
 		for (i = 0; i < nr_threads; i++)
 			l->seen[i] = 1;
@@ -136,6 +137,32 @@ static u32 copy_log(const struct kht_ledger *l, u64 *pages, u64 from)
 		at = at + 1 < size ? at + 1 : 0;
 	}
 	return n;
+}
+
+/*
+ * Has a broadcast executed all that @cpu, which is marked, owes? Without the
+ * lock, for which every thread of a guest would come after each of the guest's
+ * broadcasts. True: *@d is what kht_settled() has to be told.
+ *
+ * The two numbers of the credit are not read at once. The newer credit_to with
+ * the older credit_from would promise what lies between two credits and nobody
+ * has executed; so each side goes the other's way. The newer credit_from with
+ * the older credit_to is part of a credit that has been executed before either
+ * was written (kht_credit()).
+ * litmus: credit-pair, credit-served
+ */
+bool kht_served(const struct kht_ledger *l, unsigned int cpu, struct kht_debt *d)
+{
+	bool torn = kht_mutant(KHT_MUT_TORN_CREDIT);
+	u64 from = torn ? kht_load(&l->credit_from) : 0, to;
+
+	*d = (struct kht_debt){ .upto = kht_load(&l->gen), .left = kht_load(&l->left[cpu]) };
+	if (kht_load(&l->left_seen[cpu]) < d->left)
+		return false;
+	to = kht_load_acquire(&l->credit_to);
+	if (!torn)
+		from = kht_load_acquire(&l->credit_from);
+	return kht_load(&l->seen[cpu]) >= from && to >= d->upto;
 }
 
 static void owed_partition(struct kht_ledger *l, struct kht_thread *t, unsigned int cpu,
@@ -391,14 +418,18 @@ void kht_covered(struct kht_ledger *l, u64 upto)
  * Overlapping credits join, since their union has been executed. A credit that
  * does not touch the last one replaces it, if it is newer: forgetting a credit
  * costs a flush and is legal.
+ *
+ * kht_served() reads without the lock. Release: what was broadcast is gone
+ * before each number says so, and credit_from is written before credit_to.
+ * litmus: credit-pair, credit-served
  */
 void kht_credit(struct kht_ledger *l, u64 from, u64 upto)
 {
 	if (upto <= l->credit_to)
 		return;
-	if (from > l->credit_to || from < l->credit_from)
-		l->credit_from = from;
 	if (kht_mutant(KHT_MUT_CREDIT_ALL))
-		l->credit_from = 0;
-	l->credit_to = upto;
+		from = 0;
+	if (from > l->credit_to || from < l->credit_from)
+		kht_store_release(&l->credit_from, from);
+	kht_store_release(&l->credit_to, upto);
 }

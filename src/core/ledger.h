@@ -206,6 +206,7 @@ static inline unsigned int kht_last_of(const struct kht_ledger *l, struct kht_co
 	return core.last < l->nr_threads ? core.last : l->nr_threads - 1;
 }
 
+bool kht_served(const struct kht_ledger *l, unsigned int cpu, struct kht_debt *d);
 struct kht_debt kht_owed(struct kht_ledger *l, struct kht_thread *t, unsigned int cpu,
 			 struct kht_core core);			/* [lock] */
 void kht_settled(struct kht_ledger *l, unsigned int cpu, const struct kht_debt *d);

@@ -61,6 +61,8 @@ enum kht_mutant {
 	/* Of the look who is in guest. */
 	KHT_MUT_VCPU_OVERLOOKED = 42,	/* 42: the last vCPU of a guest is not looked at */
 	KHT_MUT_STALE_PLACE,		/* 43: a vCPU that moves may come back unnoticed where nobody looks */
+	/* Of an entry without the lock. */
+	KHT_MUT_TORN_CREDIT,		/* 44: credit_from is read before credit_to */
 	/* Of what guests may ask for. */
 	KHT_MUT_ENDLESS_RANGE = 50,	/* 50: a range that wraps is left to the kernel's loop */
 	KHT_MUT_RC_ADDED,		/* 51: a fault may add R and C to a shadow entry that is there */

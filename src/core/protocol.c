@@ -49,10 +49,12 @@ struct kht_debt kht_settle(struct kht_ledger *l, struct kht_thread *t, unsigned 
 {
 	struct kht_debt d;
 
-	kht_lock(l);
-	d = kht_owed(l, t, cpu, core);
-	kht_unlock(l);
-	execute(l, t, &d);
+	if (!kht_served(l, cpu, &d)) {
+		kht_lock(l);
+		d = kht_owed(l, t, cpu, core);
+		kht_unlock(l);
+		execute(l, t, &d);
+	}
 	kht_settled(l, cpu, &d);
 	return d;
 }

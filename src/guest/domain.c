@@ -41,6 +41,8 @@ static void free_domain(struct kht_domain *d)
 			kfree(d->vcpus[i]);
 	kvfree(d->vcpus);
 	kvfree(d->places);
+	if (!d->l1)
+		kvfree(d->stats);
 	kvfree(d->ledger);
 	kfree(d);
 }
@@ -65,7 +67,6 @@ static struct kht_domain *alloc_domain(struct kvm *kvm, u32 lpid)
 	}
 	d->kvm = kvm;
 	d->lpid = lpid;
-	d->stats = &d->counts;
 	INIT_LIST_HEAD(&d->shadows);
 	raw_spin_lock_init(&d->lock.lock);
 	d->ledger = kht_ledger_init(mem, lpid, nr_cpu_ids, log_size);
@@ -110,13 +111,15 @@ static bool publish_in_mmu_mode(struct kht_domain *d)
  * where. One that is created later comes to kht_on_vcpu_move() when it is first
  * loaded, since it has no prev_cpu before it has entered.
  */
-static bool alloc_vcpus(struct kht_domain *d)
+static bool alloc_guest(struct kht_domain *d)
 {
 	u32 i;
 
 	d->vcpus = kht_alloc(kvcalloc(KVM_MAX_VCPUS, sizeof(*d->vcpus), GFP_KERNEL_ACCOUNT));
 	d->places = kht_alloc(kvzalloc(struct_size(d->places, at, KVM_MAX_VCPUS), GFP_KERNEL_ACCOUNT));
-	if (!d->vcpus || !d->places)
+	/* A power of two gets its natural alignment from the allocator. */
+	d->stats = kht_alloc(kvzalloc(roundup_pow_of_two(sizeof(*d->stats)), GFP_KERNEL_ACCOUNT));
+	if (!d->vcpus || !d->places || !d->stats)
 		return false;
 	d->places->n = READ_ONCE(d->kvm->created_vcpus);
 	for (i = 0; i < d->places->n; i++)
@@ -145,7 +148,7 @@ static struct kht_domain *publish(struct kvm *kvm)
 	d = alloc_domain(kvm, kvm->arch.lpid);
 	if (!d)
 		return NULL;
-	if (!alloc_vcpus(d) || !publish_in_mmu_mode(d)) {
+	if (!alloc_guest(d) || !publish_in_mmu_mode(d)) {
 		free_domain(d);
 		return NULL;
 	}

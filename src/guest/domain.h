@@ -54,7 +54,6 @@ struct kht_domain {
 	bool tracks_moves;		/* hash: moves leave debts */
 	bool trusts_local;		/* hash: they have since everything was flushed */
 	bool lost_a_move;		/* hash: one has left none */
-	struct kht_stats counts;
 	struct list_head node;		/* all guests, under the domain mutex */
 	struct kht_files files;
 };

@@ -21,7 +21,7 @@ struct kht_feature kht_features[KHT_NR_FEATURES];
 struct kht_domain *kht_domain_table[KHT_DOMAIN_PLACES];
 bool kht_param_defer, kht_param_lazy_move, kht_param_hpt_defer, kht_param_hpt_local;
 unsigned int kht_param_batch_ceiling;
-struct kht_stats kht_totals;
+DEFINE_PER_CPU(struct kht_totals, kht_totals);
 
 #define MADE	4096u
 
@@ -64,6 +64,7 @@ static void free_made(void)
 			free(made[i]->vcpus[v]);
 		free(made[i]->vcpus);
 		free(made[i]->places);
+		free(made[i]->stats);
 		free(made[i]->ledger);
 		free(made[i]);
 	}
@@ -116,7 +117,7 @@ static struct kht_domain *alloc_domain(struct guest *g, unsigned int older)
 	d->ledger->lock = &d->lock;
 	d->kvm = &g->kvm;
 	d->lpid = g->lpid;
-	d->stats = &d->counts;
+	d->stats = zeroed(sizeof(*d->stats));
 	d->vcpus = zeroed(VCPUS * sizeof(*d->vcpus));
 	d->vcpu = d->vcpus;
 	d->places = zeroed(sizeof(*d->places) + VCPUS * sizeof(d->places->at[0]));
