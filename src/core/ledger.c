@@ -156,7 +156,8 @@ bool kht_served(const struct kht_ledger *l, unsigned int cpu, struct kht_debt *d
 	bool torn = kht_mutant(KHT_MUT_TORN_CREDIT);
 	u64 from = torn ? kht_load(&l->credit_from) : 0, to;
 
-	*d = (struct kht_debt){ .upto = kht_load(&l->gen), .left = kht_load(&l->left[cpu]) };
+	*d = (struct kht_debt){ .upto = kht_load(&l->gen),
+				.left = kht_load(&l->left[cpu]) };
 	if (kht_load(&l->left_seen[cpu]) < d->left)
 		return false;
 	to = kht_load_acquire(&l->credit_to);
@@ -381,13 +382,14 @@ unsigned int kht_look_next(const struct kht_ledger *l, struct kht_look *look)
  *
  * The second one is for a caller that, told "nobody", goes on to read what they
  * have done: a page to copy, R and C of an HPTE. Its partners are the releases
- * by which a mark goes, a thread is done settling or a vCPU has left for another
- * place (kht_leave(), kht_mark(), kht_settled(), kht_loaded()).
+ * by which a mark goes, a thread is done settling or a vCPU has left for
+ * another place (kht_leave(), kht_mark(), kht_settled(), kht_loaded()).
  *
  * @self, if any, is the thread that asks, with preemption off and out of guest
  * mode: its mark means no more than that a vCPU is loaded there, which settles
  * before it runs on.
- * litmus: entry-invalidate, place-entry, leave-free, leave-copy, switch-free, settled-free, settled-copy, place-free
+ * litmus: entry-invalidate, place-entry, place-free, leave-free, leave-copy
+ * litmus: switch-free, settled-free, settled-copy
  */
 bool kht_others_behind(const struct kht_ledger *l, const struct kht_thread *threads,
 		       u64 upto, unsigned int self)

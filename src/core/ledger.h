@@ -149,14 +149,14 @@ static inline void kht_loaded(struct kht_places *p, u32 i, int cpu, int before)
 
 	if (before >= 0 && before != cpu && !kht_mutant(KHT_MUT_STALE_PLACE))
 		at |= (before + 1U) << 16;
-	/* Its neighbours' line, which every look reads: written when it changes. */
+	/* Every look reads this line: written only when the place changes. */
 	if (kht_load(&p->at[i]) != at)
 		kht_store_release(&p->at[i], at);
 }
 
 /*
- * Is @cpu behind in either scope? It is marked, and the fence is passed. A number, not 0 if so, for the hottest path
- * to combine with others.
+ * Is @cpu behind in either scope? It is marked, and the fence is passed. A
+ * number, not 0 if so, for the hottest path to combine with others.
  */
 static inline u64 kht_owes(const struct kht_ledger *l, unsigned int cpu)
 {

@@ -238,8 +238,8 @@ static void handle_move(struct kht_domain *d, struct kvm_vcpu *vcpu, int cpu)
 
 /*
  * Called whenever a vCPU is loaded on a CPU that is not its prev_cpu. So it may
- * be loaded unnoticed on that one: where the move has been dealt with, this CPU;
- * else the one before, until the vCPU enters, which makes stock write it.
+ * be loaded unnoticed on that one: where the move has been dealt with, this
+ * CPU; else the one before, until the vCPU enters, which makes stock write it.
  */
 void kht_on_vcpu_move(struct kvm_vcpu *vcpu, int cpu)
 {

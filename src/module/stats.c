@@ -36,12 +36,14 @@ static const char * const names[KHT_NR_STATS] = {
 /* @first: in the first share */
 static int get(void *first, u64 *sum)
 {
-	const atomic64_t *count = first;
+	const void *count = first;
 	int i;
 
 	*sum = 0;
-	for (i = 0; i < KHT_SHARES; i++)
-		*sum += atomic64_read(count + i * sizeof_field(struct kht_stats, share[0]) / sizeof(*count));
+	for (i = 0; i < KHT_SHARES; i++) {
+		*sum += atomic64_read(count);
+		count += sizeof_field(struct kht_stats, share[0]);
+	}
 	return 0;
 }
 
@@ -53,7 +55,7 @@ static int get_total(void *which, u64 *sum)
 
 	*sum = 0;
 	for_each_possible_cpu(cpu)
-		*sum += READ_ONCE(per_cpu_ptr(&kht_totals, cpu)->count[(unsigned long)which]);
+		*sum += READ_ONCE(per_cpu(kht_totals, cpu).count[(unsigned long)which]);
 	return 0;
 }
 

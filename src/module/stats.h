@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Counters of one guest, and of all. They are written only when there is
- * something to do, never on an entry that owes nothing; and never on a line that
- * all CPUs of the host write, or all vCPUs of a guest. They are summed when
- * they are read.
+ * something to do, never on an entry that owes nothing; and never on a line
+ * that all CPUs of the host write, or all vCPUs of a guest. They are summed
+ * when they are read.
  */
 #ifndef KHT_STATS_H
 #define KHT_STATS_H
