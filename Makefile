@@ -3,7 +3,7 @@
 
 .PHONY: help modules replacement clean-modules install uninstall deb demo check check-all check-unit check-static check-packaging \
 	check-emulated check-sanitized check-huge check-tracers check-partition check-tagged check-life check-debug check-distro check-next check-hostile check-others \
-	measurements real-guest soak fuzz mutants mutate prove prove-quick clean distclean
+	measurements scale real-guest soak fuzz mutants mutate prove prove-quick clean distclean
 
 help:
 	@echo 'make modules KERNEL_SRC=<kernel headers> [ARCH= CROSS_COMPILE= CC= W=1]'
@@ -17,6 +17,7 @@ help:
 	@echo 'make demo [KERNEL=6.12] [MACHINE=powernv9] [GUEST=radix|nested|hpt] [FLAVOUR=shim|replacement]'
 	@echo '                     measure stock against the module in an emulated POWER host'
 	@echo 'make measurements    write doc/measurements.md anew: every demo, what exits and hcalls cost'
+	@echo 'make scale           what the steps of src/core cost as machine and guest grow: a table, and doc/scale.svg'
 	@echo 'make check           the tests below, within an hour; make check-all all of them, on every kernel and machine'
 	@echo 'make check-unit      the decisions of src/core and the parts of the bench, in user space'
 	@echo 'make check-static    sparse, all compiler warnings, checkpatch; kernels of other configurations'
@@ -80,6 +81,9 @@ demo:
 
 measurements:
 	@scripts/bench/measure
+
+scale:
+	@scripts/bench/scale
 
 # Of the mutants those that only the sanitizer can see. scripts/bench/negative-controls has others, tests/power those of src/power.
 check: export MUTANTS ?= 9 29 33 39 41

@@ -38,22 +38,21 @@
  */
 #include "core/ledger.h"
 
-static size_t words(u32 nr_threads)
-{
-	return (nr_threads + KHT_WORD_BITS - 1) / KHT_WORD_BITS;
-}
+/* struct kht_places of one vCPU */
+static const u32 unknown[] = { 1, KHT_ANYWHERE };
 
 /* Bytes kht_ledger_init() needs for @nr_threads threads and @log_size pages. */
 size_t kht_ledger_bytes(u32 nr_threads, u32 log_size)
 {
 	return sizeof(struct kht_ledger) + 3 * nr_threads * sizeof(u64) +
-	       log_size * sizeof(u64) + words(nr_threads) * sizeof(long);
+	       log_size * sizeof(u64);
 }
 
 /*
  * Sets up a ledger in @zeroed, KHT_CACHELINE-aligned zeroed memory. Every
  * thread starts as unknown (0 < gen) and owes a full flush: the LPID may have
- * belonged to another guest (invariant 5).
+ * belonged to another guest (invariant 5). Until the caller knows where the
+ * guest's vCPUs are, every CPU is looked at.
  */
 struct kht_ledger *kht_ledger_init(void *zeroed, u32 lpid, u32 nr_threads, u32 log_size)
 {
@@ -72,7 +71,7 @@ struct kht_ledger *kht_ledger_init(void *zeroed, u32 lpid, u32 nr_threads, u32 l
 	l->left = l->seen + nr_threads;
 	l->left_seen = l->left + nr_threads;
 	l->log = l->left_seen + nr_threads;
-	l->visited = (unsigned long *)(l->log + log_size);
+	l->places = (const struct kht_places *)unknown;
 	if (kht_mutant(KHT_MUT_NEW_GUEST_CLEAN))
 		for (i = 0; i < nr_threads; i++)
 			l->seen[i] = 1;
@@ -140,6 +139,33 @@ static u32 copy_log(const struct kht_ledger *l, u64 *pages, u64 from)
 	return n;
 }
 
+/*
+ * Has a broadcast executed all that @cpu, which is marked, owes? Without the
+ * lock, for which every thread of a guest would come after each of the guest's
+ * broadcasts. True: *@d is what kht_settled() has to be told.
+ *
+ * The two numbers of the credit are not read at once. The newer credit_to with
+ * the older credit_from would promise what lies between two credits and nobody
+ * has executed; so each side goes the other's way. The newer credit_from with
+ * the older credit_to is part of a credit that has been executed before either
+ * was written (kht_credit()).
+ * litmus: credit-pair, credit-served
+ */
+bool kht_served(const struct kht_ledger *l, unsigned int cpu, struct kht_debt *d)
+{
+	bool torn = kht_mutant(KHT_MUT_TORN_CREDIT);
+	u64 from = torn ? kht_load(&l->credit_from) : 0, to;
+
+	*d = (struct kht_debt){ .upto = kht_load(&l->gen),
+				.left = kht_load(&l->left[cpu]) };
+	if (kht_load(&l->left_seen[cpu]) < d->left)
+		return false;
+	to = kht_load_acquire(&l->credit_to);
+	if (!torn)
+		from = kht_load_acquire(&l->credit_from);
+	return kht_load(&l->seen[cpu]) >= from && to >= d->upto;
+}
+
 static void owed_partition(struct kht_ledger *l, struct kht_thread *t, unsigned int cpu,
 			   struct kht_core core, struct kht_debt *d)
 {
@@ -187,7 +213,7 @@ static struct kht_core serving(struct kht_core core, unsigned int cpu)
 }
 
 /*
- * What @cpu, already marked by kht_arrive(), has to execute before it may use
+ * What @cpu, already marked by kht_mark(), has to execute before it may use
  * the domain's translations. A sibling's flush spares ours, but never the
  * ptesync and the ERAT, which are per thread (ISA 3.0B does not promise that
  * threads share translations; Linux commit 77bbbc0cf848).
@@ -309,18 +335,46 @@ bool kht_log_page(const struct kht_ledger *l, u64 gen, u64 *page)
 	return true;
 }
 
-static bool word_behind(const struct kht_ledger *l, const struct kht_thread *threads,
-			u64 upto, unsigned int self, unsigned int word)
+/*
+ * Not more CPUs than the machine has are looked at, however many the vCPUs.
+ */
+struct kht_look kht_look(const struct kht_ledger *l)
 {
-	unsigned long left = kht_load(&l->visited[word]);
-	unsigned int cpu;
+	return (struct kht_look){ .everywhere = kht_load(&l->places->n) > l->nr_threads };
+}
 
-	for (; left; left &= left - 1) {
-		cpu = word * KHT_WORD_BITS + __builtin_ctzl(left);
-		if (cpu != self && kht_thread_behind(l, &threads[cpu], cpu, upto))
+/*
+ * The next vCPU's place: where it is loaded, and where else it may be next. A
+ * vCPU that is not known to be anywhere leads to a look at every CPU.
+ */
+static bool next_place(const struct kht_places *p, struct kht_look *look)
+{
+	u32 n = kht_load(&p->n) - kht_mutant(KHT_MUT_VCPU_OVERLOOKED);
+
+	while (look->next < n) {
+		look->place = kht_load(&p->at[look->next++]);
+		if (look->place == KHT_ANYWHERE) {
+			*look = (struct kht_look){ .everywhere = true };
+			return true;
+		}
+		if (look->place != KHT_NOWHERE)
 			return true;
 	}
 	return false;
+}
+
+/* The next CPU to look at, or KHT_NO_THREAD. */
+unsigned int kht_look_next(const struct kht_ledger *l, struct kht_look *look)
+{
+	unsigned int cpu;
+
+	if (!look->everywhere && !look->place && !next_place(l->places, look))
+		return KHT_NO_THREAD;
+	if (look->everywhere)
+		return look->next < l->nr_threads ? look->next++ : KHT_NO_THREAD;
+	cpu = (look->place & 0xffff) - 1;
+	look->place >>= 16;
+	return cpu;
 }
 
 /*
@@ -328,27 +382,35 @@ static bool word_behind(const struct kht_ledger *l, const struct kht_thread *thr
  * translations that has not settled up to @upto? A thread that has settled that
  * far did so after the PTE changed, so it runs with the new tables.
  *
+ * Such a thread is that of a vCPU, so the look is at the places of the guest's
+ * vCPUs, however many CPUs the machine has, and wherever they have been.
+ *
  * The fence orders the raise of gen before the look; its partner is the fence
- * in kht_mark().
+ * in kht_mark(). A vCPU that is found in its old place, or in none, moves or
+ * comes while we look: its own fence came after ours, and it reads our
+ * generation.
  *
  * The second one is for a caller that, told "nobody", goes on to read what they
  * have done: a page to copy, R and C of an HPTE. Its partners are the releases
- * by which a mark goes or a thread is done settling (kht_leave(), kht_arrive(),
- * kht_settled()).
+ * by which a mark goes, a thread is done settling or a vCPU has left for
+ * another place (kht_leave(), kht_mark(), kht_settled(), kht_loaded()).
  *
  * @self, if any, is the thread that asks, with preemption off and out of guest
  * mode: its mark means no more than that a vCPU is loaded there, which settles
  * before it runs on.
- * litmus: entry-invalidate, leave-free, leave-copy, switch-free, settled-free, settled-copy
+ * litmus: entry-invalidate, place-entry, place-free, leave-free, leave-copy
+ * litmus: switch-free, settled-free, settled-copy
  */
 bool kht_others_behind(const struct kht_ledger *l, const struct kht_thread *threads,
 		       u64 upto, unsigned int self)
 {
-	unsigned int word;
+	struct kht_look look;
+	unsigned int cpu;
 
 	kht_full_fence();
-	for (word = 0; word < words(l->nr_threads); word++)
-		if (word_behind(l, threads, upto, self, word))
+	look = kht_look(l);
+	while ((cpu = kht_look_next(l, &look)) != KHT_NO_THREAD)
+		if (cpu != self && kht_thread_behind(l, &threads[cpu], cpu, upto))
 			return true;
 	kht_load_fence();
 	return false;
@@ -368,14 +430,18 @@ void kht_covered(struct kht_ledger *l, u64 upto)
  * Overlapping credits join, since their union has been executed. A credit that
  * does not touch the last one replaces it, if it is newer: forgetting a credit
  * costs a flush and is legal.
+ *
+ * kht_served() reads without the lock. Release: what was broadcast is gone
+ * before each number says so, and credit_from is written before credit_to.
+ * litmus: credit-pair, credit-served
  */
 void kht_credit(struct kht_ledger *l, u64 from, u64 upto)
 {
 	if (upto <= l->credit_to)
 		return;
-	if (from > l->credit_to || from < l->credit_from)
-		l->credit_from = from;
 	if (kht_mutant(KHT_MUT_CREDIT_ALL))
-		l->credit_from = 0;
-	l->credit_to = upto;
+		from = 0;
+	if (from > l->credit_to || from < l->credit_from)
+		kht_store_release(&l->credit_from, from);
+	kht_store_release(&l->credit_to, upto);
 }

@@ -39,6 +39,19 @@ static inline bool kht_same_core(struct kht_core from, struct kht_core to)
 	return from.first == to.first && !from.alone;
 }
 
+/*
+ * Where the vCPUs of a guest are loaded. Whoever uses the guest's translations,
+ * or those of one of its nested guests, is the thread of one of them: also a
+ * quadrant access is made for a vCPU, where that is loaded.
+ */
+struct kht_places {
+	u32 n;			/* vCPUs there may be; grows only */
+	u32 at[];		/* of each, by its index: kht_loaded() */
+};
+
+#define KHT_NOWHERE	0U	/* it has never been loaded */
+#define KHT_ANYWHERE	(~0U)	/* it may be loaded on any CPU, and nobody says so */
+
 struct kht_ledger {
 	/*
 	 * Read on every guest entry, written when an invalidation is recorded.
@@ -49,7 +62,7 @@ struct kht_ledger {
 	u64 *seen;		/* per thread: settled up to; 0 = unknown, owes a full flush */
 	u64 *left;		/* per thread: newest move away from its core (process scope) */
 	u64 *left_seen;		/* per thread: process scope settled up to */
-	unsigned long *visited;	/* threads that have run this domain */
+	const struct kht_places *places;	/* of the guest; at first KHT_ANYWHERE */
 	u64 *log;		/* ring: the page of generation g is log[g % log_size] */
 	u32 log_size;		/* entries, 0 to KHT_LOG_MAX */
 	bool hash;		/* of a hash guest: one scope, logged are RBs; see kht_note_mmu_mode() */
@@ -126,36 +139,33 @@ static inline u32 kht_key_lpid(u64 key)
 size_t kht_ledger_bytes(u32 nr_threads, u32 log_size);
 struct kht_ledger *kht_ledger_init(void *zeroed, u32 lpid, u32 nr_threads, u32 log_size);
 
-#define KHT_WORD_BITS	(8 * (unsigned int)sizeof(long))
-
-static inline bool kht_visited(const struct kht_ledger *l, unsigned int cpu)
-{
-	return kht_load(&l->visited[cpu / KHT_WORD_BITS]) >> (cpu % KHT_WORD_BITS) & 1;
-}
-
 /*
- * Invariant 4. @cpu runs the domain for the first time, and has not settled
- * yet. Threads that never did need no look in kht_behind(): either it sees the
- * bit, or we then see its generation. The bit is never cleared, so a concurrent
- * look cannot lose it. The ledger's lock alone would order a settling thread;
- * the fence is for kht_excuse(), which does not take it.
- * litmus: first-visit, first-visit-lock
+ * Invariant 4. vCPU @i is loaded on @cpu. From there it may come to @cpu and to
+ * @before (-1: none) without another call of this, and nowhere else.
+ *
+ * Who looks for threads in guest looks at these places only. Either he sees
+ * this one, and then the mark that is set there; or the fence in kht_mark(),
+ * which comes after both, makes the vCPU see his generation.
+ *
+ * Release, for invariant 2: what the vCPU did where it was comes before it is
+ * no longer looked for there, as in kht_leave(). The partner is the load fence
+ * in kht_others_behind().
+ * litmus: place-entry, place-free
  */
-static inline void kht_visit(struct kht_ledger *l, unsigned int cpu)
+static inline void kht_loaded(struct kht_places *p, u32 i, int cpu, int before)
 {
-	__atomic_fetch_or(&l->visited[cpu / KHT_WORD_BITS], 1UL << cpu % KHT_WORD_BITS,
-			  __ATOMIC_RELAXED);
-	/*
-	 * The bit before the generation that is read next; partner:
-	 * kht_others_behind().
-	 */
-	kht_full_fence();
+	u32 at = cpu + 1;
+
+	if (before >= 0 && before != cpu && !kht_mutant(KHT_MUT_STALE_PLACE))
+		at |= (before + 1U) << 16;
+	/* Every look reads this line: written only when the place changes. */
+	if (kht_load(&p->at[i]) != at)
+		kht_store_release(&p->at[i], at);
 }
 
 /*
- * Is @cpu, which has run the domain before, behind in either scope? It is
- * marked, and the fence is passed. A number, not 0 if so, for the hottest path
- * to combine with others.
+ * Is @cpu behind in either scope? It is marked, and the fence is passed. A
+ * number, not 0 if so, for the hottest path to combine with others.
  */
 static inline u64 kht_owes(const struct kht_ledger *l, unsigned int cpu)
 {
@@ -188,25 +198,6 @@ static inline u64 kht_mark(struct kht_ledger *l, u64 *mark, u64 key, unsigned in
 }
 
 /*
- * Must @cpu, which is marked, settle? One that has never run the domain must,
- * and its flush comes after this.
- */
-static inline bool kht_must_settle(struct kht_ledger *l, unsigned int cpu)
-{
-	if (!kht_owes(l, cpu))
-		return false;
-	if (!kht_visited(l, cpu))
-		kht_visit(l, cpu);
-	return true;
-}
-
-/* The whole of an arrival. */
-static inline bool kht_arrive(struct kht_ledger *l, u64 *mark, u64 key, unsigned int cpu)
-{
-	return kht_mark(l, mark, key, cpu) && kht_must_settle(l, cpu);
-}
-
-/*
  * The leaving side. Release: whatever the guest, or a quadrant access, did
  * through its translations comes before the mark goes.
  * litmus: leave-free, leave-copy
@@ -224,6 +215,7 @@ static inline unsigned int kht_last_of(const struct kht_ledger *l, struct kht_co
 	return core.last < l->nr_threads ? core.last : l->nr_threads - 1;
 }
 
+bool kht_served(const struct kht_ledger *l, unsigned int cpu, struct kht_debt *d);
 struct kht_debt kht_owed(struct kht_ledger *l, struct kht_thread *t, unsigned int cpu,
 			 struct kht_core core);			/* [lock] */
 void kht_settled(struct kht_ledger *l, unsigned int cpu, const struct kht_debt *d);
@@ -251,6 +243,16 @@ static inline bool kht_thread_behind(const struct kht_ledger *l, const struct kh
 }
 
 #define KHT_NO_THREAD	(~0U)
+
+/* A look at the CPUs of a guest's vCPUs: kht_look() is the beginning. */
+struct kht_look {
+	bool everywhere;	/* at every CPU */
+	u32 next;		/* vCPU, or CPU */
+	u32 place;		/* what is left of the last vCPU's */
+};
+
+struct kht_look kht_look(const struct kht_ledger *l);
+unsigned int kht_look_next(const struct kht_ledger *l, struct kht_look *look);
 
 bool kht_others_behind(const struct kht_ledger *l, const struct kht_thread *threads,
 		       u64 upto, unsigned int self);

@@ -62,6 +62,11 @@ enum kht_mutant {
 	KHT_MUT_SYNC_KEEPS_ERAT,	/* 42: a thread that a sibling has served leaves its own ERAT */
 	KHT_MUT_PROCESS_BY_PARTITION,	/* 43: PRS=0 for what a vCPU has left behind */
 	KHT_MUT_WALK_CACHE_KEPT,	/* 44: a flush of the LPID leaves the walk cache */
+	/* Of the look who is in guest. */
+	KHT_MUT_VCPU_OVERLOOKED,	/* 45: the last vCPU of a guest is not looked at */
+	KHT_MUT_STALE_PLACE,		/* 46: a vCPU that moves may come back unnoticed where nobody looks */
+	/* Of an entry without the lock. */
+	KHT_MUT_TORN_CREDIT,		/* 47: credit_from is read before credit_to */
 	/* Of what guests may ask for. */
 	KHT_MUT_ENDLESS_RANGE = 50,	/* 50: a range that wraps is left to the kernel's loop */
 	KHT_MUT_RC_ADDED,		/* 51: a fault may add R and C to a shadow entry that is there */

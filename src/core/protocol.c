@@ -39,7 +39,7 @@ static void execute(struct kht_ledger *l, struct kht_thread *t, const struct kht
 }
 
 /*
- * Settles what @cpu owes; it has marked itself with kht_arrive(). On return it
+ * Settles what @cpu owes; it has marked itself with kht_mark(). On return it
  * may use the domain's translations. The generation in the returned debt was
  * read before the flush began (invariant 3); an invalidation recorded
  * meanwhile has seen our mark and broadcasts (invariant 2).
@@ -49,10 +49,12 @@ struct kht_debt kht_settle(struct kht_ledger *l, struct kht_thread *t, unsigned 
 {
 	struct kht_debt d;
 
-	kht_lock(l);
-	d = kht_owed(l, t, cpu, core);
-	kht_unlock(l);
-	execute(l, t, &d);
+	if (!kht_served(l, cpu, &d)) {
+		kht_lock(l);
+		d = kht_owed(l, t, cpu, core);
+		kht_unlock(l);
+		execute(l, t, &d);
+	}
 	kht_settled(l, cpu, &d);
 	return d;
 }

@@ -41,6 +41,9 @@ static void free_domain(struct kht_domain *d)
 		for (i = 0; i < KVM_MAX_VCPUS; i++)
 			kfree(d->vcpus[i]);
 	kvfree(d->vcpus);
+	kvfree(d->places);
+	if (!d->l1)
+		kvfree(d->stats);
 	kvfree(d->ledger);
 	kfree(d);
 }
@@ -72,7 +75,6 @@ static struct kht_domain *alloc_domain(struct kvm *kvm, u32 lpid)
 	}
 	d->kvm = kvm;
 	d->lpid = lpid;
-	d->stats = &d->counts;
 	INIT_LIST_HEAD(&d->shadows);
 	raw_spin_lock_init(&d->lock.lock);
 	d->ledger = kht_ledger_init(mem, lpid, nr_cpu_ids, entries);
@@ -112,6 +114,28 @@ static bool publish_in_mmu_mode(struct kht_domain *d)
 	return true;
 }
 
+/*
+ * A vCPU that exists may be loaded anywhere, and if it never moves nobody says
+ * where. One that is created later comes to kht_on_vcpu_move() when it is first
+ * loaded, since it has no prev_cpu before it has entered.
+ */
+static bool alloc_guest(struct kht_domain *d)
+{
+	u32 i;
+
+	d->vcpus = kht_alloc(kvcalloc(KVM_MAX_VCPUS, sizeof(*d->vcpus), GFP_KERNEL_ACCOUNT));
+	d->places = kht_alloc(kvzalloc(struct_size(d->places, at, KVM_MAX_VCPUS), GFP_KERNEL_ACCOUNT));
+	/* A power of two gets its natural alignment from the allocator. */
+	d->stats = kht_alloc(kvzalloc(roundup_pow_of_two(sizeof(*d->stats)), GFP_KERNEL_ACCOUNT));
+	if (!d->vcpus || !d->places || !d->stats)
+		return false;
+	d->places->n = READ_ONCE(d->kvm->created_vcpus);
+	for (i = 0; i < d->places->n; i++)
+		d->places->at[i] = KHT_ANYWHERE;
+	d->ledger->places = d->places;
+	return true;
+}
+
 static bool taken(u64 lpid)
 {
 	return rcu_access_pointer(*kht_place(lpid));
@@ -132,12 +156,7 @@ static struct kht_domain *publish(struct kvm *kvm)
 	d = alloc_domain(kvm, kvm->arch.lpid);
 	if (!d)
 		return NULL;
-	d->vcpus = kht_alloc(kvcalloc(KVM_MAX_VCPUS, sizeof(*d->vcpus), GFP_KERNEL_ACCOUNT));
-	if (!d->vcpus) {
-		free_domain(d);
-		return NULL;
-	}
-	if (!publish_in_mmu_mode(d)) {
+	if (!alloc_guest(d) || !publish_in_mmu_mode(d)) {
 		free_domain(d);
 		return NULL;
 	}
@@ -184,6 +203,7 @@ static struct kht_domain *publish_shadow(struct kht_domain *l1, u32 lpid, int nu
 		return NULL;
 	d->l1 = l1;
 	d->stats = l1->stats;
+	d->ledger->places = l1->places;
 	if (publish_existing(d, number))
 		return d;
 	free_domain(d);
@@ -271,15 +291,33 @@ static void publish_live(struct kvm *kvm)
 }
 
 /*
- * With no vCPU online nobody can be in this guest unseen: live at once. A guest
- * whose memslots change meanwhile is adopted at its first entry.
+ * Invariant 4: a look counts the vCPU from here on, before it can be loaded and
+ * pass the fence of its first entry. Its index is less than the number of those
+ * that have come by here.
+ */
+static void expect_vcpu(struct kht_domain *d)
+{
+	u32 n = READ_ONCE(d->kvm->created_vcpus);
+
+	lockdep_assert_held(&domain_mutex);
+	if (d->places->n < n)
+		WRITE_ONCE(d->places->n, n);
+}
+
+/*
+ * With no other vCPU on its way nobody can be in this guest unseen: live at
+ * once. A guest whose memslots change meanwhile is adopted at its first entry.
  */
 void kht_on_vcpu_create(struct kvm_vcpu *vcpu)
 {
 	struct kvm *kvm = vcpu->kvm;
+	struct kht_domain *d;
 
 	mutex_lock(&domain_mutex);
-	if (!atomic_read(&kvm->online_vcpus) && mutex_trylock(&kvm->slots_lock)) {
+	d = kht_domain_of(kvm);
+	if (d && d->kvm == kvm) {
+		expect_vcpu(d);
+	} else if (READ_ONCE(kvm->created_vcpus) == 1 && mutex_trylock(&kvm->slots_lock)) {
 		publish_live(kvm);
 		mutex_unlock(&kvm->slots_lock);
 	}

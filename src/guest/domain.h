@@ -50,10 +50,10 @@ struct kht_domain {
 	bool stopped_older_faults;	/* under mmu_lock */
 	struct kht_vcpu *const *vcpu;	/* vcpus, or kht_no_vcpus while it is a hash guest */
 	struct kht_vcpu **vcpus;	/* by vcpu_idx, made at the first vcpu_load */
+	struct kht_places *places;	/* its shadows' ledgers have them too */
 	bool tracks_moves;		/* hash: moves leave debts */
 	bool trusts_local;		/* hash: they have since everything was flushed */
 	bool lost_a_move;		/* hash: one has left none */
-	struct kht_stats counts;
 	struct list_head node;		/* all guests, under the domain mutex */
 	struct kht_files files;
 };

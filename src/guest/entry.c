@@ -54,7 +54,7 @@ static noinline void settle(struct kht_domain *d, struct kht_thread *t)
 
 	if (t->call)
 		kht_call_end(t);
-	if (!kht_must_settle(d->ledger, cpu))
+	if (!kht_owes(d->ledger, cpu))
 		return;
 	if (d->ledger->hash && !READ_ONCE(kht_hash_owing)) {
 		kht_excuse(d->ledger, cpu);
@@ -154,8 +154,8 @@ void kht_direct_enter(struct kvm_vcpu *vcpu)
 	 * A vCPU older than our hooks that never moves has not come by
 	 * kht_on_vcpu_move().
 	 */
-	if (!v && d && d->vcpu != kht_no_vcpus && READ_ONCE(d->live))
-		v = kht_vcpu_state(d, vcpu);
+	if (!v && d)
+		v = kht_older_vcpu(d, vcpu);
 	if (vcpu->arch.nested || !v || kht_vcpu_may_sync(v, false))
 		return;
 	kht_vcpu_ran(v, cpu);

@@ -34,6 +34,7 @@ static DEFINE_PER_CPU(cpumask_t, kick_mask);
 /* litmus: kick-free */
 void kht_hash_kick(const struct kht_ledger *l, u64 upto)
 {
+	struct kht_look look = kht_look(l);
 	struct cpumask *kick;
 	unsigned int cpu;
 
@@ -41,7 +42,7 @@ void kht_hash_kick(const struct kht_ledger *l, u64 upto)
 	preempt_disable();
 	kick = this_cpu_ptr(&kick_mask);
 	cpumask_clear(kick);
-	for_each_online_cpu(cpu)
+	while ((cpu = kht_look_next(l, &look)) != KHT_NO_THREAD)
 		if (kht_thread_behind(l, &kht_threads[cpu], cpu, upto))
 			cpumask_set_cpu(cpu, kick);
 	smp_call_function_many(kick, kht_leave_guest, NULL, 1);

@@ -42,7 +42,7 @@ static bool gtse(const struct kvm *kvm)
  * before our hooks may have an unfinished sequence where it ran last.
  * litmus: vcpu-publish
  */
-struct kht_vcpu *kht_vcpu_state(struct kht_domain *d, struct kvm_vcpu *vcpu)
+static struct kht_vcpu *vcpu_state(struct kht_domain *d, struct kvm_vcpu *vcpu)
 {
 	struct kht_vcpu *v = d->vcpus[vcpu->vcpu_idx];
 
@@ -56,6 +56,23 @@ struct kht_vcpu *kht_vcpu_state(struct kht_domain *d, struct kvm_vcpu *vcpu)
 	/* Initialised before it is found; its readers depend on the address. */
 	smp_store_release(&d->vcpus[vcpu->vcpu_idx], v);
 	return v;
+}
+
+/*
+ * A vCPU that was loaded here before its guest had a domain: no move has said
+ * where it is. It goes on here, or moves.
+ */
+static void note_place(struct kht_domain *d, const struct kvm_vcpu *vcpu)
+{
+	if (kht_load(&d->places->at[vcpu->vcpu_idx]) == KHT_ANYWHERE)
+		kht_loaded(d->places, vcpu->vcpu_idx, smp_processor_id(), vcpu->arch.prev_cpu);
+}
+
+/* The same, and it is about to have a seat. NULL: it has no state. */
+struct kht_vcpu *kht_older_vcpu(struct kht_domain *d, struct kvm_vcpu *vcpu)
+{
+	note_place(d, vcpu);
+	return d->vcpu != kht_no_vcpus && READ_ONCE(d->live) ? vcpu_state(d, vcpu) : NULL;
 }
 
 /*
@@ -182,20 +199,20 @@ static void move_hash(struct kht_domain *d, struct kvm_vcpu *vcpu, int cpu)
  * those of guests without a domain.
  * litmus: kick-free
  */
-void kht_on_vcpu_move(struct kvm_vcpu *vcpu, int cpu)
+static void handle_move(struct kht_domain *d, struct kvm_vcpu *vcpu, int cpu)
 {
 	struct kvm *kvm = vcpu->kvm;
 	int prev = vcpu->arch.prev_cpu;
-	struct kht_domain *d = kht_domain_of(kvm), *nested;
+	struct kht_domain *nested;
 	struct kht_vcpu *v;
 	struct kht_move m;
 	u32 kicked = 0;
 
-	if (!d || !READ_ONCE(d->live))
+	if (!READ_ONCE(d->live))
 		return;
 	if (!kvm_is_radix(kvm))
 		return move_hash(d, vcpu, cpu);
-	v = kht_vcpu_state(d, vcpu);
+	v = vcpu_state(d, vcpu);
 	if (!v || !kht_is_on(KHT_LAZY_MOVE) || !READ_ONCE(kht_param_lazy_move) || irqs_disabled())
 		return;
 	m = kht_vcpu_load(v, prev, cpu, prev >= 0 && kht_same_core(kht_core_of(prev), kht_core_of(cpu)));
@@ -217,6 +234,21 @@ void kht_on_vcpu_move(struct kvm_vcpu *vcpu, int cpu)
 	vcpu->arch.prev_cpu = cpu;
 	count_move(d, &m, kicked);
 	trace_kht_move(d->lpid, vcpu->vcpu_id, prev, cpu, m.debt, kicked, m.ipi);
+}
+
+/*
+ * Called whenever a vCPU is loaded on a CPU that is not its prev_cpu. So it may
+ * be loaded unnoticed on that one: where the move has been dealt with, this
+ * CPU; else the one before, until the vCPU enters, which makes stock write it.
+ */
+void kht_on_vcpu_move(struct kvm_vcpu *vcpu, int cpu)
+{
+	struct kht_domain *d = kht_domain_of(vcpu->kvm);
+
+	if (!d)
+		return;
+	handle_move(d, vcpu, cpu);
+	kht_loaded(d->places, vcpu->vcpu_idx, cpu, vcpu->arch.prev_cpu);
 }
 
 /*
@@ -253,6 +285,8 @@ void kht_on_vcpu_put(struct kvm_vcpu *vcpu)
 		return;
 	if (t->call)
 		kht_call_end(t);
+	if (!v && d)
+		note_place(d, vcpu);
 	if (!v)
 		return kht_put_other(t);
 	kht_leave(&t->guest);

@@ -10,7 +10,7 @@ void kht_leave_guest(void *unused);			/* for smp_call_function_many() */
 void kht_on_vcpu_move(struct kvm_vcpu *vcpu, int cpu);
 void kht_put_order(struct kvm_vcpu *vcpu, struct kht_vcpu *v, bool scheduled_out);
 void kht_put_other(struct kht_thread *t);
-struct kht_vcpu *kht_vcpu_state(struct kht_domain *d, struct kvm_vcpu *vcpu);
+struct kht_vcpu *kht_older_vcpu(struct kht_domain *d, struct kvm_vcpu *vcpu);
 void kht_direct_load(struct kvm_vcpu *vcpu, int cpu);
 void kht_direct_put(struct kvm_vcpu *vcpu);
 

@@ -138,7 +138,7 @@ static void make_files(void)
 	dir = debugfs_create_dir("kvm_hv_tlb", NULL);
 	debugfs_create_file("status", 0400, dir, NULL, &status_fops);
 	debugfs_create_file("rc_audit", 0400, dir, NULL, &rc_audit_fops);
-	kht_files_add(&total_files, kvm, &kht_totals);
+	kht_files_add(&total_files, kvm, NULL);
 	dput(kvm);
 }
 

@@ -7,7 +7,7 @@
 #include <linux/debugfs.h>
 #include "module/stats.h"
 
-struct kht_stats kht_totals;
+DEFINE_PER_CPU(struct kht_totals, kht_totals);
 
 static const char * const names[KHT_NR_STATS] = {
 	[KHT_STAT_BROADCASTS] = "tlb_broadcasts",
@@ -33,13 +33,40 @@ static const char * const names[KHT_NR_STATS] = {
 	[KHT_STAT_STOCK] = "tlb_stock",
 };
 
-static int get(void *data, u64 *val)
+/* @first: in the first share */
+static int get(void *first, u64 *sum)
 {
-	*val = atomic64_read(data);
+	const void *count = first;
+	int i;
+
+	*sum = 0;
+	for (i = 0; i < KHT_SHARES; i++) {
+		*sum += atomic64_read(count);
+		count += sizeof_field(struct kht_stats, share[0]);
+	}
 	return 0;
 }
 
 DEFINE_DEBUGFS_ATTRIBUTE(counter_fops, get, NULL, "%llu\n");
+
+static int get_total(void *which, u64 *sum)
+{
+	int cpu;
+
+	*sum = 0;
+	for_each_possible_cpu(cpu)
+		*sum += READ_ONCE(per_cpu(kht_totals, cpu).count[(unsigned long)which]);
+	return 0;
+}
+
+DEFINE_DEBUGFS_ATTRIBUTE(total_fops, get_total, NULL, "%llu\n");
+
+static struct dentry *add(unsigned long which, struct dentry *dir, struct kht_stats *stats)
+{
+	if (!stats)
+		return debugfs_create_file(names[which], 0400, dir, (void *)which, &total_fops);
+	return debugfs_create_file(names[which], 0400, dir, &stats->share[0].count[which], &counter_fops);
+}
 
 void kht_files_add(struct kht_files *files, struct dentry *dir, struct kht_stats *stats)
 {
@@ -48,8 +75,7 @@ void kht_files_add(struct kht_files *files, struct dentry *dir, struct kht_stats
 	if (IS_ERR_OR_NULL(dir))
 		return;
 	for (i = 0; i < KHT_NR_STATS; i++)
-		files->file[i] = debugfs_create_file(names[i], 0400, dir, &stats->count[i],
-						     &counter_fops);
+		files->file[i] = add(i, dir, stats);
 }
 
 void kht_files_remove(struct kht_files *files)

@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Counters of one guest. They are written only when there is something to do,
- * never on an entry that owes nothing.
+ * Counters of one guest, and of all. They are written only when there is
+ * something to do, never on an entry that owes nothing; and never on a line
+ * that all CPUs of the host write, or all vCPUs of a guest. They are summed
+ * when they are read.
  */
 #ifndef KHT_STATS_H
 #define KHT_STATS_H
 
 #include <linux/atomic.h>
 #include <linux/dcache.h>
+#include <linux/percpu.h>
+#include <linux/smp.h>
+#include "core/base.h"
 
 enum kht_stat {
 	KHT_STAT_BROADCASTS,		/* machine-wide flushes executed for this guest */
@@ -34,25 +39,41 @@ enum kht_stat {
 	KHT_NR_STATS
 };
 
+/*
+ * A guest's: a CPU's share is that of its number. Less than one for each CPU of
+ * the host, of which there may be thousands, as of guests.
+ */
+#define KHT_SHARES	16
+
 struct kht_stats {
-	atomic64_t count[KHT_NR_STATS];
+	struct {
+		atomic64_t count[KHT_NR_STATS];
+	} kht_aligned share[KHT_SHARES];
 };
+
+/* One CPU's, of all guests, since the module was loaded */
+struct kht_totals {
+	u64 count[KHT_NR_STATS];
+};
+
+DECLARE_PER_CPU(struct kht_totals, kht_totals);
 
 struct kht_files {
 	struct dentry *file[KHT_NR_STATS];
 };
 
-extern struct kht_stats kht_totals;	/* all guests, since the module was loaded */
-
 /* @s may be NULL: of a guest without a domain. */
 static inline void kht_count(struct kht_stats *s, enum kht_stat which, u64 n)
 {
 	if (s)
-		atomic64_add(n, &s->count[which]);
-	atomic64_add(n, &kht_totals.count[which]);
+		atomic64_add(n, &s->share[raw_smp_processor_id() % KHT_SHARES].count[which]);
+	this_cpu_add(kht_totals.count[which], n);
 }
 
-/* src/module/stats.c: files tlb_<name> below @dir; may sleep */
+/*
+ * src/module/stats.c: files tlb_<name> below @dir, of all guests without
+ * @stats; may sleep
+ */
 void kht_files_add(struct kht_files *files, struct dentry *dir, struct kht_stats *stats);
 void kht_files_remove(struct kht_files *files);
 

@@ -308,7 +308,7 @@ static void as_thread(unsigned int cpu, void (*fn)(unsigned int cpu))
 
 static void arrive(unsigned int cpu, u64 *mark)
 {
-	if (!kht_arrive(ledger, mark, kht_key(LPID, cpu), cpu))
+	if (!kht_mark(ledger, mark, kht_key(LPID, cpu), cpu))
 		return;
 	others();
 	kht_settle(ledger, &threads[cpu], cpu, core_of(cpu));

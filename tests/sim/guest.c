@@ -21,7 +21,7 @@ struct kht_feature kht_features[KHT_NR_FEATURES];
 struct kht_domain *kht_domain_table[KHT_DOMAIN_PLACES];
 bool kht_param_defer, kht_param_lazy_move, kht_param_hpt_defer, kht_param_hpt_local, kht_untested_cpu;
 unsigned int kht_param_batch_ceiling;
-struct kht_stats kht_totals;
+DEFINE_PER_CPU(struct kht_totals, kht_totals);
 
 #define MADE	4096u
 
@@ -63,6 +63,8 @@ static void free_made(void)
 		for (v = 0; v < VCPUS; v++)
 			free(made[i]->vcpus[v]);
 		free(made[i]->vcpus);
+		free(made[i]->places);
+		free(made[i]->stats);
 		free(made[i]->ledger);
 		free(made[i]);
 	}
@@ -102,9 +104,11 @@ void *zeroed(size_t bytes)
 	return memset(mem, 0, whole);
 }
 
-static struct kht_domain *alloc_domain(struct guest *g)
+/* @older: vCPUs that may be loaded already. */
+static struct kht_domain *alloc_domain(struct guest *g, unsigned int older)
 {
 	struct kht_domain *d = zeroed(sizeof(*d));
+	unsigned int v;
 
 	if (nr_made == MADE)
 		abort();
@@ -113,22 +117,27 @@ static struct kht_domain *alloc_domain(struct guest *g)
 	d->ledger->lock = &d->lock;
 	d->kvm = &g->kvm;
 	d->lpid = g->lpid;
-	d->stats = &d->counts;
+	d->stats = zeroed(sizeof(*d->stats));
 	d->vcpus = zeroed(VCPUS * sizeof(*d->vcpus));
 	d->vcpu = d->vcpus;
+	d->places = zeroed(sizeof(*d->places) + VCPUS * sizeof(d->places->at[0]));
+	d->places->n = VCPUS;
+	for (v = 0; v < older && !mutant(SIM_MUT_OLDER_NOWHERE); v++)
+		d->places->at[v] = KHT_ANYWHERE;
+	d->ledger->places = d->places;
 	INIT_LIST_HEAD(&d->shadows);
 	made[nr_made++] = d;
 	return d;
 }
 
 /* Under mmu_setup_lock, as publish_in_mmu_mode(). */
-static struct kht_domain *publish(struct guest *g)
+static struct kht_domain *publish(struct guest *g, unsigned int older)
 {
 	struct kht_domain *d;
 
 	if (!domains_open || kht_domain(g->lpid) || !(mutex_trylock)(&g->kvm.arch.mmu_setup_lock))
 		return NULL;
-	d = alloc_domain(g);
+	d = alloc_domain(g, older);
 	if (!mutant(SIM_MUT_LATE_KIND))
 		kht_note_mmu_mode(d);
 	kht_domain_table[g->lpid] = d;
@@ -157,7 +166,7 @@ void on_vcpu_create(struct guest *g)
 	if (!hooks)
 		return;
 	mutex_lock(&domain_mutex);
-	d = publish(g);
+	d = publish(g, 1);
 	if (d)
 		go_live(g, d);
 	mutex_unlock(&domain_mutex);
@@ -215,7 +224,7 @@ void adopt(struct guest *g)
 	struct kht_domain *d;
 
 	mutex_lock(&domain_mutex);
-	d = publish(g);
+	d = publish(g, VCPUS);
 	mutex_unlock(&domain_mutex);
 	if (!d)
 		return;

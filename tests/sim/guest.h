@@ -64,6 +64,7 @@ enum {
 	SIM_MUT_UPDATES_LEFT,		/* vcpu_put of a hash guest does not complete updates of R and C */
 
 	SIM_MUT_LIVE_AT_ONCE,		/* --mutant only: a domain goes live beside an operation (litmus adopt-operation) */
+	SIM_MUT_OLDER_NOWHERE,		/* a vCPU older than its guest's domain is taken for not loaded */
 	SIM_MUT_END,
 };
 

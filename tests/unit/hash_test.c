@@ -582,7 +582,7 @@ static void excused(void **state)
 	kht_start_over(ledger);
 	leave_core(2, 0);
 	kht_excuse(ledger, 2);
-	assert_false(kht_must_settle(ledger, 2));
+	assert_false(kht_owes(ledger, 2));
 	assert_nothing_executed();
 	assert_true(reach_only(1, KHT_REACH_DEFER));
 	assert_replays(2, 1, 2);

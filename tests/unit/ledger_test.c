@@ -52,7 +52,7 @@ static void start_owes_full(void **state)
 		assert_int_equal(d.need, KHT_FLUSH);
 		assert_false(d.overflow);
 	}
-	assert_true(kht_arrive(ledger, &threads[0].guest, key_of(0), 0));
+	assert_true(kht_mark(ledger, &threads[0].guest, key_of(0), 0));
 }
 
 /* No credit of page broadcasts and no replay makes up for the first full flush. */
@@ -74,14 +74,13 @@ static void reused_lpid(void **state)
 	ledger = new_ledger(LPID, CPUS, LOG);
 	assert_int_equal(owed(3).need, KHT_FLUSH);
 	assert_int_equal(owed(0).need, KHT_FLUSH);
-	assert_false(kht_visited(ledger, 3));
 }
 
 static void up_to_date(void **state)
 {
 	(void)state;
 	visit_all();
-	assert_false(kht_arrive(ledger, &threads[1].guest, key_of(1), 1));
+	assert_false(kht_mark(ledger, &threads[1].guest, key_of(1), 1));
 	assert_int_equal(owed(1).need, KHT_NOTHING);
 }
 
@@ -160,7 +159,7 @@ static void staged_not_owed(void **state)
 	(void)state;
 	visit_all();
 	kht_stage_page(ledger, page(1));
-	assert_false(kht_arrive(ledger, &threads[0].guest, key_of(0), 0));
+	assert_false(kht_mark(ledger, &threads[0].guest, key_of(0), 0));
 	assert_int_equal(owed(0).need, KHT_NOTHING);
 	kht_commit(ledger);
 	assert_replay(0, 1, 2);
@@ -465,8 +464,8 @@ static void process_debt(void **state)
 	(void)state;
 	visit_all();
 	kht_leave_core(ledger, core_of(2));
-	assert_true(kht_arrive(ledger, &threads[2].guest, key_of(2), 2));
-	assert_false(kht_arrive(ledger, &threads[4].guest, key_of(4), 4));
+	assert_true(kht_mark(ledger, &threads[2].guest, key_of(2), 2));
+	assert_false(kht_mark(ledger, &threads[4].guest, key_of(4), 4));
 	assert_int_equal(owed(2).process, KHT_FLUSH);
 	assert_int_equal(owed(3).process, KHT_FLUSH);
 	assert_int_equal(owed(2).need, KHT_NOTHING);
@@ -564,7 +563,7 @@ static void behind_marks(void **state)
 	record(0);
 	upto = ledger->gen;
 	assert_false(kht_occupied(ledger, threads));
-	kht_arrive(ledger, &threads[5].guest, key_of(5), 5);
+	kht_mark(ledger, &threads[5].guest, key_of(5), 5);
 	assert_true(kht_occupied(ledger, threads));
 	assert_true(kht_behind(ledger, threads, upto));
 	assert_false(kht_behind(ledger, threads, upto - 1));
@@ -580,7 +579,7 @@ static void behind_quadrant(void **state)
 	(void)state;
 	visit_all();
 	record(0);
-	kht_arrive(ledger, &threads[6].quadrant, kht_key(LPID, 0), 6);
+	kht_mark(ledger, &threads[6].quadrant, kht_key(LPID, 0), 6);
 	assert_true(kht_behind(ledger, threads, ledger->gen));
 	kht_leave(&threads[6].quadrant);
 	assert_false(kht_behind(ledger, threads, ledger->gen));
@@ -596,21 +595,136 @@ static void behind_others(void **state)
 	assert_false(kht_occupied(ledger, threads));
 }
 
-/* More threads than bits in a word; the last word is not full. */
-static void behind_many_threads(void **state)
+/* Where the vCPUs are, to begin with, is not known. */
+static void behind_anywhere(void **state)
 {
 	unsigned int cpu, nr = 130;
 
 	(void)state;
 	machine(nr, 1);
 	for (cpu = 0; cpu < nr; cpu++) {
-		assert_false(kht_visited(ledger, cpu));
 		assert_false(kht_occupied(ledger, threads));
-		kht_arrive(ledger, &threads[cpu].guest, key_of(cpu), cpu);
-		assert_true(kht_visited(ledger, cpu));
+		kht_mark(ledger, &threads[cpu].guest, key_of(cpu), cpu);
 		assert_true(kht_occupied(ledger, threads));
 		leave(cpu);
 	}
+}
+
+#define VCPUS	3u
+
+static struct {
+	struct kht_places p;
+	u32 at[VCPUS];
+} vcpus;
+
+/* A guest whose vCPUs have been created, and none has been loaded. */
+static struct kht_places *new_vcpus(void)
+{
+	memset(&vcpus, 0, sizeof(vcpus));
+	vcpus.p.n = VCPUS;
+	ledger->places = &vcpus.p;
+	return &vcpus.p;
+}
+
+/* vCPU @i comes to @cpu, enters there, and is looked for; then it leaves. */
+static void assert_found(struct kht_places *p, u32 i, int cpu, int before)
+{
+	kht_loaded(p, i, cpu, before);
+	assert_false(kht_occupied(ledger, threads));
+	kht_mark(ledger, &threads[cpu].guest, key_of(cpu), cpu);
+	assert_true(kht_occupied(ledger, threads));
+	assert_false(kht_others_behind(ledger, threads, ~0ULL, cpu));
+	leave(cpu);
+}
+
+/* Each of them, on the first CPU and on the last one. */
+static void behind_follows(void **state)
+{
+	struct kht_places *p = new_vcpus();
+	u32 i;
+
+	(void)state;
+	for (i = 0; i < VCPUS; i++) {
+		assert_found(p, i, 0, -1);
+		assert_found(p, i, CPUS - 1, -1);
+		assert_found(p, i, 2 + i, 2 + i);
+	}
+}
+
+/* What others have left on a CPU where no vCPU of the guest is, is not even looked at. */
+static void behind_only_there(void **state)
+{
+	struct kht_places *p = new_vcpus();
+	unsigned int cpu;
+
+	(void)state;
+	kht_loaded(p, 0, 3, -1);
+	kht_loaded(p, 2, 5, 4);
+	for (cpu = 0; cpu < CPUS; cpu++) {
+		threads[cpu].guest = key_of(cpu);
+		assert_int_equal(kht_occupied(ledger, threads), cpu >= 3 && cpu <= 5);
+		threads[cpu].guest = 0;
+	}
+}
+
+/* A move that is left to stock: the vCPU may come back unnoticed, until it has entered. */
+static void behind_before(void **state)
+{
+	struct kht_places *p = new_vcpus();
+
+	(void)state;
+	kht_loaded(p, 1, 6, 0);
+	kht_mark(ledger, &threads[0].guest, key_of(0), 0);
+	assert_true(kht_occupied(ledger, threads));
+	leave(0);
+	assert_found(p, 1, 6, 0);
+}
+
+/* One of them may be anywhere: so every CPU is looked at, the rest of the vCPUs or not. */
+static void behind_older(void **state)
+{
+	struct kht_places *p = new_vcpus();
+	u32 i;
+
+	(void)state;
+	for (i = 0; i < VCPUS; i++) {
+		vcpus.p.at[i] = KHT_ANYWHERE;
+		kht_mark(ledger, &threads[7].guest, key_of(7), 7);
+		assert_true(kht_occupied(ledger, threads));
+		leave(7);
+		assert_false(kht_occupied(ledger, threads));
+		assert_found(p, i, 1, -1);
+	}
+}
+
+static void look_of(unsigned int *cpus, unsigned int *n)
+{
+	struct kht_look look = kht_look(ledger);
+	unsigned int cpu;
+
+	for (*n = 0; (cpu = kht_look_next(ledger, &look)) != KHT_NO_THREAD; ++*n)
+		cpus[*n] = cpu;
+}
+
+/* At most one place for each vCPU, or with more of them than CPUs each CPU. */
+static void look_is_bounded(void **state)
+{
+	struct kht_places *p = new_vcpus();
+	unsigned int cpus[64], n, cpu;
+
+	(void)state;
+	look_of(cpus, &n);
+	assert_int_equal(n, 0);
+	for (cpu = 0; cpu < CPUS; cpu++) {
+		kht_loaded(p, 1, cpu, cpu ? (int)cpu : -1);
+		look_of(cpus, &n);
+		assert_int_equal(n, 1);
+		assert_int_equal(cpus[0], cpu);
+	}
+	machine(2, LOG);
+	p = new_vcpus();
+	look_of(cpus, &n);
+	assert_int_equal(n, 2);
 }
 
 static void log_page(void **state)
@@ -766,7 +880,12 @@ int main(void)
 		TEST(behind_marks, "inv4-behind-sees-guest-marks"),
 		TEST(behind_quadrant, "inv6-behind-sees-quadrant-marks"),
 		TEST(behind_others, "ledger-other-domains-do-not-count"),
-		TEST(behind_many_threads, "inv4-behind-looks-at-every-visited-thread"),
+		TEST(behind_anywhere, "inv4-a-look-is-at-every-thread-of-a-guest-whose-vcpus-are-not-known"),
+		TEST(behind_follows, "inv4-a-look-follows-the-vcpus"),
+		TEST(behind_only_there, "inv4-a-look-is-at-no-other-thread"),
+		TEST(behind_before, "inv4-a-vcpu-that-may-come-back-unnoticed-is-looked-for-there"),
+		TEST(behind_older, "inv4-a-vcpu-that-may-be-anywhere-is-looked-for-everywhere"),
+		TEST(look_is_bounded, "a-look-is-at-no-more-threads-than-there-are-vcpus-or-cpus"),
 		TEST(log_page, "ledger-log-page"),
 		TEST(page_encoding, "ledger-page-encoding"),
 		TEST(runs, "ledger-pages-that-follow-one-another-are-a-run"),

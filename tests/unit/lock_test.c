@@ -27,7 +27,7 @@ static struct kht_core big_core(unsigned int cpu)
 
 static struct kht_debt enter_big(unsigned int cpu)
 {
-	if (kht_arrive(ledger, &threads[cpu].guest, key_of(cpu), cpu))
+	if (kht_mark(ledger, &threads[cpu].guest, key_of(cpu), cpu))
 		return kht_settle(ledger, &threads[cpu], cpu, big_core(cpu));
 	return (struct kht_debt){ .need = KHT_NOTHING };
 }

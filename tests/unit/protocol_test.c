@@ -62,11 +62,11 @@ static void defer_quadrant(void **state)
 {
 	(void)state;
 	visit_all();
-	kht_arrive(ledger, &threads[2].quadrant, kht_key(LPID, 0), 2);
+	kht_mark(ledger, &threads[2].quadrant, kht_key(LPID, 0), 2);
 	assert_int_equal(kht_defer_page(ledger, threads, page(0)), KHT_REFUSED);
 	kht_leave(&threads[2].quadrant);
 	assert_int_equal(kht_defer_page(ledger, threads, page(0)), KHT_DEFERRED);
-	assert_true(kht_arrive(ledger, &threads[2].quadrant, kht_key(LPID, 0), 2));
+	assert_true(kht_mark(ledger, &threads[2].quadrant, kht_key(LPID, 0), 2));
 	assert_int_equal(kht_settle(ledger, &threads[2], 2, core_of(2)).need, KHT_REPLAY);
 }
 
@@ -465,6 +465,76 @@ static void pay_for_one(void **state)
 	}
 }
 
+static bool took_lock;
+
+static void note_lock(void)
+{
+	took_lock = true;
+}
+
+/* Enters on @cpu; true if that took the lock. */
+static bool enters_locked(unsigned int cpu, struct kht_debt *d)
+{
+	took_lock = false;
+	before_lock = note_lock;
+	*d = enter(cpu);
+	before_lock = NULL;
+	return took_lock;
+}
+
+/* Broadcast, by page or whole: who has been served waits for nobody, and owes nothing. */
+static void served_without_lock(void **state)
+{
+	u32 ceiling;
+
+	(void)state;
+	for (ceiling = 0; ceiling < 2; ceiling++) {
+		struct kht_debt d;
+
+		visit_all();
+		enter(2);
+		absorb(0, 1);
+		kht_cover(ledger, threads, ceiling, true);
+		forget();
+		assert_false(enters_locked(2, &d));
+		assert_int_equal(d.need, KHT_NOTHING);
+		assert_int_equal(d.process, KHT_NOTHING);
+		assert_int_equal(ledger->seen[2], ledger->gen);
+		assert_false(enters_locked(3, &d));
+		assert_int_equal(done.flushes + done.replays + done.syncs, 0);
+	}
+}
+
+/* What it owes beside that it settles: an older page, a newer one, a move. */
+static void served_in_part(void **state)
+{
+	unsigned int cpus[KHT_CORE_MAX];
+	struct kht_debt d;
+
+	(void)state;
+	threads_per_core = 1;
+	visit_all();
+	assert_true(kht_defer_page(ledger, threads, page(0)));
+	enter(2);
+	absorb(1, 2);
+	kht_cover(ledger, threads, 1, true);
+	assert_true(enters_locked(3, &d));
+	assert_int_equal(d.pages, 2);
+	leave(2);
+	leave(3);
+	assert_true(kht_defer_page(ledger, threads, page(2)));
+	assert_true(enters_locked(2, &d));
+	assert_int_equal(d.pages, 1);
+	visit_all();
+	enter(2);
+	absorb(3, 4);
+	kht_cover(ledger, threads, 1, true);
+	kht_left_core(ledger, threads, core_of(2), cpus);
+	assert_true(enters_locked(2, &d));
+	assert_int_equal(d.need, KHT_NOTHING);
+	assert_int_equal(d.process, KHT_FLUSH);
+}
+
 /* A thread that never visited has been flushed like any other. */
 static void done_everywhere(void **state)
 {
@@ -593,7 +663,7 @@ static void left_core_every_other(void **state)
 	for (i = 0; i < 4; i++)
 		assert_int_equal(cpus[i], 2 * i + 1);
 	for (i = 0; i < CPUS; i += 2)
-		assert_false(kht_arrive(ledger, &threads[i].guest, key_of(i), i));
+		assert_false(kht_mark(ledger, &threads[i].guest, key_of(i), i));
 }
 
 /* Two cores of eight threads, none of which owes anything. */
@@ -708,6 +778,8 @@ int main(void)
 		TEST(pay_nothing, "inv8-pay-all-without-debts-is-free"),
 		TEST(pay_staged, "inv8-pay-all-includes-a-batch-in-progress"),
 		TEST(pay_for_one, "inv8-pay-all-pays-for-a-single-thread"),
+		TEST(served_without_lock, "a-thread-that-a-broadcast-has-served-takes-no-lock"),
+		TEST(served_in_part, "a-thread-served-in-part-settles-the-rest"),
 		TEST(done_everywhere, "a-flush-everywhere-credits-threads-that-never-visited"),
 		TEST(pay_unvisited, "inv8-pay-all-counts-threads-that-never-visited"),
 		TEST(one_flush_for_both_scopes, "inv1-one-flush-of-the-lpid-does-for-both-scopes"),

@@ -224,7 +224,7 @@ static void *run_guest(void *arg)
 	for (i = 0; i < ENTRIES; i++) {
 		u64 *mark = mark_of(cpu, &seed);
 
-		if (kht_arrive(ledger, mark, key, cpu))
+		if (kht_mark(ledger, mark, key, cpu))
 			kht_settle(ledger, &threads[cpu], cpu, siblings);
 		execute(cpu, &seed);
 		kht_leave(mark);

@@ -239,7 +239,7 @@ u64 key_of(unsigned int cpu)
 
 struct kht_debt enter(unsigned int cpu)
 {
-	if (kht_arrive(ledger, &threads[cpu].guest, key_of(cpu), cpu))
+	if (kht_mark(ledger, &threads[cpu].guest, key_of(cpu), cpu))
 		return kht_settle(ledger, &threads[cpu], cpu, core_of(cpu));
 	return (struct kht_debt){ .need = KHT_NOTHING };
 }

@@ -10,7 +10,7 @@
 
 u32 nondet_u32(void);
 
-static u64 memory[(sizeof(struct kht_ledger) + 3 * 8 * THREADS + 8 * KHT_LOG_MAX + THREADS / 8) / 8];
+static u64 memory[(sizeof(struct kht_ledger) + 3 * 8 * THREADS + 8 * KHT_LOG_MAX) / 8];
 
 int main(void)
 {
@@ -21,8 +21,7 @@ int main(void)
 	l = kht_ledger_init(memory, 1, n, log_size);
 	assert((char *)l->seen >= (char *)(l + 1));
 	assert(l->left >= l->seen + n && l->left_seen >= l->left + n && l->log >= l->left_seen + n);
-	assert((char *)l->visited >= (char *)(l->log + log_size));
-	assert((size_t)((char *)(l->visited + (n - 1) / KHT_WORD_BITS + 1) - (char *)l) ==
+	assert((size_t)((char *)(l->log + log_size) - (char *)l) ==
 	       kht_ledger_bytes(n, log_size));
 	assert(kht_ledger_bytes(n, log_size) <= sizeof(memory));
 	return 0;

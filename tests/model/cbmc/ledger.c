@@ -81,6 +81,8 @@
 #ifndef TIMES
 #define TIMES	2
 #endif
+#elif SCENARIO == 18	/* vCPUs that move about */
+#define FIRST	enter(0); maybe(leave(0)) maybe(enter(ELSEWHERE)) maybe(leave(ELSEWHERE)) enter(0); invalidate(0); maybe(absorb(1)) maybe(cover())
 #elif SCENARIO == 11	/* a thread of another core settles first */
 #define FIRST	enter(0); leave(0); maybe(invalidate(0)) maybe(absorb(1)) maybe(cover()) \
 		maybe(move(0, ELSEWHERE)) maybe(move(ELSEWHERE, 0)) enter(ELSEWHERE); enter(0);
@@ -101,9 +103,12 @@
 #ifndef HASH
 #define HASH	0
 #endif
-/* The threads that have run the domain before. All of them makes the solver's work much less. */
-#ifndef VISITED
-#define VISITED	0xf
+/*
+ * vCPUs whose places are known, any of which may be the one that enters. 0: all of them may be anywhere, which makes the solver's
+ * work much less.
+ */
+#ifndef VCPUS
+#define VCPUS	0
 #endif
 
 #define CPUS	4u
@@ -125,7 +130,13 @@ static struct kht_ledger ledger;
 static struct kht_thread threads[CPUS];
 static u64 seen[CPUS], left[CPUS], left_seen[CPUS], replay[CPUS][LOG + 1];
 static u64 log_of[LOG + 1];
-static unsigned long visited[1] = { VISITED };
+static struct {
+	struct kht_places p;
+	u32 at[VCPUS + 1];
+} vcpus;
+static bool busy[VCPUS + 1];		/* is marked somewhere */
+static int prev_cpu[VCPUS + 1];
+static u32 on[CPUS];			/* the vCPU that is, there */
 
 static enum entry tlb[CORES][PAGES], erat[CPUS][PAGES];	/* partition scope, or a hash guest's */
 static enum entry process[CORES];			/* of a vCPU's address space */
@@ -384,17 +395,50 @@ static void returned(unsigned int p)
 	use();
 }
 
+static void free_place(unsigned int cpu)
+{
+	if (VCPUS && marked(cpu))
+		busy[on[cpu]] = false;
+}
+
+/*
+ * A vCPU that runs nowhere is loaded on @cpu, if there is one. On its prev_cpu nobody hears of it; otherwise the move is dealt with, or left
+ * to stock. False: it does not enter.
+ */
+static bool loaded(unsigned int cpu)
+{
+	u32 i;
+
+	if (!VCPUS)
+		return true;
+	free_place(cpu);
+	i = below(VCPUS + 1);
+	if (i == VCPUS || busy[i])
+		return false;
+	if (prev_cpu[i] != (int)cpu) {
+		if (nondet_bool())
+			prev_cpu[i] = cpu;
+		kht_loaded(&vcpus.p, i, cpu, prev_cpu[i]);
+	}
+	if (nondet_bool())
+		return false;
+	prev_cpu[i] = cpu;
+	busy[i] = true;
+	on[cpu] = i;
+	return true;
+}
+
 /* kht_on_guest_enter(); a vCPU that was interrupted comes back the same way. */
 static void enter(unsigned int cpu)
 {
 	unsigned int was = this_cpu;
 
-	if (running[cpu] || cpu == this_cpu || off[cpu])
+	if (running[cpu] || cpu == this_cpu || off[cpu] || !loaded(cpu))
 		return;
 	this_cpu = cpu;
 	threads[cpu].guest = kht_key(LPID, 0);
 	fill();
-	if (kht_arrive(&ledger, &threads[cpu].guest, kht_key(LPID, cpu), cpu))
+	if (kht_mark(&ledger, &threads[cpu].guest, kht_key(LPID, cpu), cpu))
 		kht_settle(&ledger, &threads[cpu], cpu, threads_of(cpu));
 	running[cpu] = true;
 	use();
@@ -407,8 +451,11 @@ static void leave(unsigned int cpu)
 	if (!running[cpu])
 		return;
 	running[cpu] = false;
-	if (nondet_bool())
+	if (nondet_bool()) {
+		free_place(cpu);
 		kht_leave(&threads[cpu].guest);
+	} else if (VCPUS)
+		;
 	else if (nondet_bool())
 		kht_store_release(&threads[cpu].guest, kht_key(OTHER, 0));
 }
@@ -430,7 +477,7 @@ static void quadrant_begin(unsigned int cpu)
 	this_cpu = cpu;
 	threads[cpu].quadrant = kht_key(LPID, 0);
 	fill();
-	if (kht_arrive(&ledger, &threads[cpu].quadrant, kht_key(LPID, 0), cpu))
+	if (kht_mark(&ledger, &threads[cpu].quadrant, kht_key(LPID, 0), cpu))
 		kht_settle(&ledger, &threads[cpu], cpu, threads_of(cpu));
 	running[cpu] = true;
 	use();
@@ -682,7 +729,11 @@ static void start(void)
 	ledger.left = left;
 	ledger.left_seen = left_seen;
 	ledger.log = log_of;
-	ledger.visited = visited;
+	vcpus.p.n = VCPUS;
+	for (i = 0; i < VCPUS; i++)
+		prev_cpu[i] = -1;
+	if (VCPUS)
+		ledger.places = &vcpus.p;
 	ledger.hash = HASH;
 	ledger.gen = ledger.full = ledger.covered = ledger.credit_from = ledger.credit_to = START;
 	for (i = 0; i < CPUS; i++) {

@@ -98,9 +98,11 @@ static inline bool try_setup_lock(struct lock *l)
 #define STRIDE			256u
 #define DEFINE_PER_CPU(type, name) \
 	_Alignas(STRIDE) type name[(STRIDE * MAX_CPUS + sizeof(type) - 1) / sizeof(type)]
+#define DECLARE_PER_CPU(type, name)	extern type name[]
 #define per_cpu_ptr(p, cpu)	((__typeof__((p) + 0))((char *)(p) + (cpu) * STRIDE))
 #define this_cpu_ptr(p)		((void *)per_cpu_ptr((p), smp_processor_id()))
 #define this_cpu_read(x)	(*(__typeof__(&(x)))this_cpu_ptr(&(x)))
+#define this_cpu_add(x, n)	((void)(n))	/* counters, which nobody reads here */
 #define this_cpu_write(x, v)	((void)(this_cpu_read(x) = (v)))
 
 typedef struct cpumask { u32 bits; } cpumask_t;
