@@ -251,37 +251,22 @@ static bool names_page(const struct tagged_flush *f, uint64_t address,
 	return shift == f->shift && address >> shift == f->address >> shift;
 }
 
-static bool names_class(const struct tagged_core *c,
-			const struct tagged_flush *f, uint64_t address,
-			unsigned int shift)
-{
-	if (f->everywhere || c->classes == 1)
-		return true;
-	return (address >> shift) % c->classes == f->set;
-}
-
 /*
  * A page of the partition scope is named by its guest real address and the size
  * of its leaf; all goes that was combined from it. A tlbiel by class takes
  * classes of guest real addresses, and leaves what lies in a class of effective
  * ones: Linux has a loop of PRS=1 for that (tlbiel_all_isa300()).
  */
-static bool flush_of_partition_scope(const struct tagged_core *c,
-				     const struct tagged_flush *f,
+static bool flush_of_partition_scope(const struct tagged_flush *f,
 				     const struct tagged_entry *e)
 {
-	uint64_t real = real_of(e);
-
 	if (f->is == IS_PAGE)
-		return names_page(f, real, e->partition_shift);
-	if (e->key.kind == TAGGED_COMBINED)
-		return f->everywhere;
-	return names_class(c, f, real, e->partition_shift);
+		return names_page(f, real_of(e), e->partition_shift);
+	return e->key.kind == TAGGED_REAL || f->everywhere;
 }
 
 /* A page of the process scope is named by PID and effective address. */
-static bool flush_of_process_scope(const struct tagged_core *c,
-				   const struct tagged_flush *f,
+static bool flush_of_process_scope(const struct tagged_flush *f,
 				   const struct tagged_entry *e)
 {
 	if (e->key.kind != TAGGED_COMBINED)
@@ -290,7 +275,7 @@ static bool flush_of_process_scope(const struct tagged_core *c,
 		return false;
 	if (f->is == IS_PAGE)
 		return names_page(f, e->key.address, e->process_shift);
-	return names_class(c, f, e->key.address, e->process_shift);
+	return true;
 }
 
 /* Class 0 stands for all that is beside the TLB. */
@@ -314,21 +299,21 @@ static bool flush_of_walks(const struct tagged_flush *f,
 	}
 }
 
-static bool removes(const struct tagged_core *c, const struct tagged_flush *f,
-		    const struct tagged_entry *e)
+/* Of a class: flush_pages() has looked there alone. */
+static bool removes(const struct tagged_flush *f, const struct tagged_entry *e)
 {
 	if (!names_lpid(f, e->key.lpid))
 		return false;
 	if (e->key.kind > TAGGED_COMBINED)
 		return flush_of_walks(f, e);
-	return f->prs ? flush_of_process_scope(c, f, e) :
-			flush_of_partition_scope(c, f, e);
+	return f->prs ? flush_of_process_scope(f, e) :
+			flush_of_partition_scope(f, e);
 }
 
 static void flush_entry(struct tagged_core *c, struct tagged_array *a,
 			const struct tagged_flush *f, struct tagged_entry *e)
 {
-	if (e->key.kind == TAGGED_NOTHING || !removes(c, f, e))
+	if (e->key.kind == TAGGED_NOTHING || !removes(f, e))
 		return;
 	drop(a, e);
 	c->counts.removed++;
