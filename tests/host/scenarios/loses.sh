@@ -1,19 +1,8 @@
 # shellcheck shell=sh disable=SC1091
 # loses.sh NUMBER...: on a machine with a tagged TLB (tests/tagged): the module without the step of that number (enum
-# kht_mutant), and short workloads one after the other until a guest has lost data. On a host with pages of 2M those of
-# tests/host/scenarios/hunt-huge.sh.
+# kht_mutant), and short workloads one after the other until a guest has lost data.
 . /kht/lib.sh
 . /kht/workloads.sh
-. /kht/huge-figures.sh
-
-workloads_of_huge_pages() {
-	cat <<-EOF
-		log-toggle --variant faulting --backing 2M --pages $UNIT_PAGES --rounds 6
-		log-toggle --variant running --backing 2M --pages $UNIT_PAGES --rounds 4
-		unmap-single --variant idle --backing 2M --pages $MANY_PAGES --rounds 2
-		ping-pong --backing 2M --pages 100
-	EOF
-}
 
 workloads() {
 	cat <<-EOF
@@ -51,13 +40,7 @@ first_loss() {
 	return 1
 }
 
-if [ -d "$MM/hugepages/hugepages-2048kB" ]; then
-	huge_setup
-	workloads_of_huge_pages >/tmp/workloads
-else
-	workloads >/tmp/workloads
-fi
-
+workloads >/tmp/workloads
 for number; do
 	echo "KHT-LOG mutant $number"
 	if ! module_load "mutant=$number"; then
