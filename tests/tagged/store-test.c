@@ -229,6 +229,28 @@ static void parts_lie_in_the_class_of_their_leaf(void **state)
 	assert_int_equal(core.tlb.held[TAGGED_COMBINED], 1);
 }
 
+/* Whatever address in it is named. */
+static void large_pages_go_as_a_whole(void **state)
+{
+	struct tagged_entry e = {
+		.key = { TAGGED_COMBINED, LPID, PID, 0, 12 }, .process_shift = 21, .partition_shift = 12,
+	};
+
+	(void)state;
+	for (unsigned int page = 0; page < 512; page++) {
+		e.key.address = HUGE_EA + page * 4096;
+		e.real = 0x600000 + page * 4096;
+		tagged_put(&core, &core.tlb, &e);
+	}
+	assert_true(execute(TLBIEL, GUESTS, 0, 1, PAGE(HUGE_EA + 0x5000, AP_2M), RS(0, PID), LPID));
+	assert_int_equal(core.tlb.held[TAGGED_COMBINED], 1);
+	put(&core, &core.tlb, TAGGED_REAL, 0, 0x7890000, 16);
+	assert_non_null(tagged_find(&core.tlb, TAGGED_REAL, LPID, 0, 0x789ffff));
+	assert_true(execute(TLBIE, HOSTS, 0, 0, PAGE(0x7893000, AP_64K), RS(LPID, 0), LPID));
+	assert_null(tagged_find(&core.tlb, TAGGED_REAL, LPID, 0, 0x7890000));
+	assert_string_equal(held(&core), ALL);
+}
+
 static void slbia_is_of_one_thread(void **state)
 {
 	(void)state;
@@ -290,6 +312,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(forms_there_are_not_do_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(one_class_is_all, setup, teardown),
 		cmocka_unit_test_setup_teardown(parts_lie_in_the_class_of_their_leaf, setup, teardown),
+		cmocka_unit_test_setup_teardown(large_pages_go_as_a_whole, setup, teardown),
 		cmocka_unit_test_setup_teardown(slbia_is_of_one_thread, setup, teardown),
 		cmocka_unit_test_setup_teardown(it_is_bounded_and_forgets_the_older, setup, teardown),
 		cmocka_unit_test_setup_teardown(eviction_is_seeded, setup, teardown),

@@ -14,6 +14,8 @@
 #define IS_LPID		2
 #define IS_ALL		3
 
+#define NO_CLASS	255
+
 #define SLBIA_USER	3
 #define SLBIA_GUEST	6
 #define SLBIA_ALL	7
@@ -23,10 +25,13 @@ static void array_init(struct tagged_array *a, unsigned int lines,
 {
 	memset(a, 0, sizeof(*a));
 	a->entry = calloc(lines * ways, sizeof(*a->entry));
+	a->real = calloc(lines * ways, sizeof(*a->real));
+	a->class = calloc(lines * ways, sizeof(*a->class));
 	a->lines = lines;
 	a->ways = ways;
-	if (!a->entry)
+	if (!a->entry || !a->real || !a->class)
 		abort();
+	memset(a->class, NO_CLASS, lines * ways);
 }
 
 void tagged_core_init(struct tagged_core *c, unsigned int classes,
@@ -43,14 +48,21 @@ void tagged_core_init(struct tagged_core *c, unsigned int classes,
 	c->random = seed * 2 + 1;
 }
 
+static void array_free(struct tagged_array *a)
+{
+	free(a->entry);
+	free(a->real);
+	free(a->class);
+}
+
 void tagged_core_free(struct tagged_core *c)
 {
 	unsigned int t;
 
-	free(c->tlb.entry);
-	free(c->walks.entry);
+	array_free(&c->tlb);
+	array_free(&c->walks);
 	for (t = 0; t < TAGGED_THREADS; t++)
-		free(c->erat[t].entry);
+		array_free(&c->erat[t]);
 }
 
 /* A linear congruential generator; the high bits are the better ones. */
@@ -118,18 +130,26 @@ struct tagged_entry *tagged_find(struct tagged_array *a, enum tagged_kind kind,
 
 /* --- coming and going ---------------------------------------------------- */
 
-static void count(struct tagged_array *a, const struct tagged_entry *e, int n)
-{
-	a->held[e->key.kind] += n;
-	if (e->key.kind == TAGGED_COMBINED && e->key.shift != e->process_shift)
-		a->parts[(e->key.address >> e->process_shift) %
-			 TAGGED_CLASSES] += n;
-}
-
 static void drop(struct tagged_array *a, struct tagged_entry *e)
 {
-	count(a, e, -1);
+	a->held[e->key.kind]--;
+	a->class[e - a->entry] = NO_CLASS;
 	e->key.kind = TAGGED_NOTHING;
+}
+
+static uint64_t real_of(const struct tagged_entry *e)
+{
+	return e->key.kind == TAGGED_COMBINED ? e->real : e->key.address;
+}
+
+static void note(struct tagged_array *a, const struct tagged_entry *e)
+{
+	a->held[e->key.kind]++;
+	a->shifts |= 1u << e->key.shift;
+	a->real[e - a->entry] = real_of(e) >> GRANULE;
+	if (e->key.kind == TAGGED_COMBINED)
+		a->class[e - a->entry] = (e->key.address >> e->process_shift) %
+					 TAGGED_CLASSES;
 }
 
 static struct tagged_entry *place_for(struct tagged_core *c,
@@ -157,8 +177,7 @@ void tagged_put(struct tagged_core *c, struct tagged_array *a,
 	if (to->key.kind != TAGGED_NOTHING)
 		drop(a, to);
 	*to = *e;
-	count(a, to, 1);
-	a->shifts |= 1u << e->key.shift;
+	note(a, to);
 }
 
 static void evict_from(struct tagged_core *c, struct tagged_array *a)
@@ -232,39 +251,22 @@ static bool names_page(const struct tagged_flush *f, uint64_t address,
 	return shift == f->shift && address >> shift == f->address >> shift;
 }
 
-static bool names_class(const struct tagged_core *c,
-			const struct tagged_flush *f, uint64_t address,
-			unsigned int shift)
-{
-	if (f->everywhere || c->classes == 1)
-		return true;
-	return (address >> shift) % c->classes == f->set;
-}
-
 /*
  * A page of the partition scope is named by its guest real address and the size
  * of its leaf; all goes that was combined from it. A tlbiel by class takes
  * classes of guest real addresses, and leaves what lies in a class of effective
  * ones: Linux has a loop of PRS=1 for that (tlbiel_all_isa300()).
  */
-static bool flush_of_partition_scope(const struct tagged_core *c,
-				     const struct tagged_flush *f,
+static bool flush_of_partition_scope(const struct tagged_flush *f,
 				     const struct tagged_entry *e)
 {
-	uint64_t real = e->key.address;
-
-	if (e->key.kind == TAGGED_COMBINED)
-		real = e->real;
 	if (f->is == IS_PAGE)
-		return names_page(f, real, e->partition_shift);
-	if (e->key.kind == TAGGED_COMBINED)
-		return f->everywhere;
-	return names_class(c, f, real, e->partition_shift);
+		return names_page(f, real_of(e), e->partition_shift);
+	return e->key.kind == TAGGED_REAL || f->everywhere;
 }
 
 /* A page of the process scope is named by PID and effective address. */
-static bool flush_of_process_scope(const struct tagged_core *c,
-				   const struct tagged_flush *f,
+static bool flush_of_process_scope(const struct tagged_flush *f,
 				   const struct tagged_entry *e)
 {
 	if (e->key.kind != TAGGED_COMBINED)
@@ -273,7 +275,7 @@ static bool flush_of_process_scope(const struct tagged_core *c,
 		return false;
 	if (f->is == IS_PAGE)
 		return names_page(f, e->key.address, e->process_shift);
-	return names_class(c, f, e->key.address, e->process_shift);
+	return true;
 }
 
 /* Class 0 stands for all that is beside the TLB. */
@@ -297,60 +299,87 @@ static bool flush_of_walks(const struct tagged_flush *f,
 	}
 }
 
-static bool removes(const struct tagged_core *c, const struct tagged_flush *f,
-		    const struct tagged_entry *e)
+/* Of a class: flush_pages() has looked there alone. */
+static bool removes(const struct tagged_flush *f, const struct tagged_entry *e)
 {
 	if (!names_lpid(f, e->key.lpid))
 		return false;
 	if (e->key.kind > TAGGED_COMBINED)
 		return flush_of_walks(f, e);
-	return f->prs ? flush_of_process_scope(c, f, e) :
-			flush_of_partition_scope(c, f, e);
+	return f->prs ? flush_of_process_scope(f, e) :
+			flush_of_partition_scope(f, e);
 }
 
-/* Most arrays hold nothing, most of the time. */
-static bool may_hold(const struct tagged_array *a, const struct tagged_flush *f)
+static void flush_entry(struct tagged_core *c, struct tagged_array *a,
+			const struct tagged_flush *f, struct tagged_entry *e)
 {
-	if (f->prs)
-		return a->held[TAGGED_COMBINED] ||
-		       a->held[TAGGED_PROCESS_TABLE] ||
-		       a->held[TAGGED_PROCESS_ENTRY];
-	return a->held[TAGGED_REAL] || a->held[TAGGED_COMBINED] ||
-	       a->held[TAGGED_PARTITION_TABLE] ||
-	       a->held[TAGGED_PARTITION_ENTRY];
+	if (e->key.kind == TAGGED_NOTHING || !removes(f, e))
+		return;
+	drop(a, e);
+	c->counts.removed++;
 }
 
-static void flush_entries(struct tagged_core *c, struct tagged_array *a,
-			  const struct tagged_flush *f, unsigned int first,
-			  unsigned int n)
+static void flush_line(struct tagged_core *c, struct tagged_array *a,
+		       const struct tagged_flush *f, uint64_t line)
 {
-	struct tagged_entry *e;
+	struct tagged_entry *e = &a->entry[line % a->lines * a->ways];
+	unsigned int way;
 
-	for (e = a->entry + first; e < a->entry + first + n; e++) {
-		if (e->key.kind == TAGGED_NOTHING || !removes(c, f, e))
-			continue;
-		drop(a, e);
-		c->counts.removed++;
-	}
+	for (way = 0; way < a->ways; way++)
+		flush_entry(c, a, f, &e[way]);
 }
 
 static void flush_array(struct tagged_core *c, struct tagged_array *a,
 			const struct tagged_flush *f)
 {
-	if (may_hold(a, f))
-		flush_entries(c, a, f, 0, a->lines * a->ways);
+	unsigned int line;
+
+	for (line = 0; line < a->lines; line++)
+		flush_line(c, a, f, line);
 }
 
-/* The TLB has a line for each class: only parts lie anywhere. */
-static void flush_tlb(struct tagged_core *c, const struct tagged_flush *f)
+static void flush_real_page(struct tagged_core *c, struct tagged_array *a,
+			    const struct tagged_flush *f)
 {
-	unsigned int class = f->set % TAGGED_CLASSES;
+	unsigned int i, n = a->lines * a->ways, shift = f->shift - GRANULE;
+	uint64_t page = f->address >> f->shift;
 
-	if (f->everywhere || f->is == IS_PAGE || c->classes == 1 ||
-	    (f->prs && c->tlb.parts[class]))
-		flush_array(c, &c->tlb, f);
+	for (i = 0; i < n; i++)
+		if (a->real[i] >> shift == page)
+			flush_entry(c, a, f, &a->entry[i]);
+}
+
+static void flush_combined_class(struct tagged_core *c, struct tagged_array *a,
+				 const struct tagged_flush *f)
+{
+	uint8_t *from = a->class, *end = from + a->lines * a->ways, *found;
+
+	while ((found = memchr(from, f->set, end - from))) {
+		flush_entry(c, a, f, &a->entry[found - a->class]);
+		from = found + 1;
+	}
+}
+
+/* Looks only where there can be something. */
+static void flush_pages(struct tagged_core *c, struct tagged_array *a,
+			const struct tagged_flush *f)
+{
+	bool by_class = f->is != IS_PAGE && !f->everywhere && c->classes > 1;
+
+	if (!a->held[TAGGED_COMBINED] && (f->prs || !a->held[TAGGED_REAL]))
+		return;
+	if (f->is == IS_PAGE && !f->prs)
+		flush_real_page(c, a, f);
+	else if (f->is == IS_PAGE && f->shift == GRANULE)
+		flush_line(c, a, f, f->address >> GRANULE);
+	else if (by_class && f->set >= TAGGED_CLASSES)
+		return;
+	else if (by_class && f->prs)
+		flush_combined_class(c, a, f);
+	else if (by_class)
+		flush_line(c, a, f, f->set);
 	else
-		flush_entries(c, &c->tlb, f, class * c->tlb.ways, c->tlb.ways);
+		flush_array(c, a, f);
 }
 
 /*
@@ -368,10 +397,10 @@ void tagged_flush(struct tagged_core *c, int thread,
 		flush_array(c, &c->walks, f);
 	if (f->ric == RIC_WALKS)
 		return;
-	flush_tlb(c, f);
+	flush_pages(c, &c->tlb, f);
 	for (t = 0; t < TAGGED_THREADS; t++)
 		if (f->everywhere || (t == thread && f->is == IS_PAGE))
-			flush_array(c, &c->erat[t], f);
+			flush_pages(c, &c->erat[t], f);
 }
 
 void tagged_slbia(struct tagged_core *c, unsigned int thread, unsigned int ih,

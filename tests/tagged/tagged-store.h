@@ -44,14 +44,14 @@ struct tagged_entry {
 
 /*
  * A set-associative array: TLB, walk cache or ERAT. A page lies in the line of
- * its class, and so does what has been combined, unless it covers less than the
- * leaf of the process scope: that is a @part.
+ * its address. Beside each entry stands, by itself, what most flushes look for.
  */
 struct tagged_array {
 	struct tagged_entry *entry;
+	uint64_t *real;		/* number of its guest real page of 4K */
+	uint8_t *class;		/* of its leaf in the process scope, if COMBINED */
 	unsigned int lines, ways;
 	unsigned int held[TAGGED_KINDS];
-	unsigned int parts[TAGGED_CLASSES];	/* by class of their leaf */
 	uint32_t shifts;	/* sizes ever put in, a bit each */
 };
 
