@@ -269,7 +269,7 @@ static void try_form(struct trial *t, struct kht_looks *looks, enum kht_form for
 		play(t, form);
 }
 
-/* CPUs come and go not, meanwhile. */
+/* No CPU comes or goes meanwhile. */
 static unsigned int sibling_of(unsigned int cpu)
 {
 	struct kht_core core = kht_core_of(cpu);

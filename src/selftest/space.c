@@ -7,7 +7,7 @@
  * the process scope of a quadrant access by real addresses of the host. What is
  * looked at lies in another 512G, wherever the guest's block is.
  *
- * The one who calls changes tables, so nothing here excludes anything.
+ * One task at a time changes the tables: nothing here takes a lock.
  */
 #include <linux/gfp.h>
 #include <linux/mm.h>
