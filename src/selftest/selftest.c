@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A round of a form: the TLB is filled through the translation, the tables lead
- * elsewhere (ptesync), the addresses are looked at once more, the flush under
- * test is executed, and they are looked at again. What is seen before the flush
- * tells whether this machine keeps translations at all; what is seen after it,
- * whether the flush works (src/core/verdict.c).
+ * nowhere (ptesync), the addresses are looked at once more, the flush under
+ * test is executed, the tables lead to the new page, and the addresses are
+ * looked at again. What is seen before the flush tells whether this machine
+ * keeps translations at all; what is seen after it, whether the flush works
+ * (src/core/verdict.c).
  *
  * One CPU of each revision does it, with a sibling and a CPU of another core,
  * by their workqueues: preemptible but for single accesses and flushes.
@@ -96,7 +97,7 @@ static enum kht_found look(const struct trial *t, u32 i)
 {
 	if (t->form->change == R_AND_C)
 		return kht_space_store(&t->space, i);
-	return kht_space_load(&t->space, t->form->shift, i);
+	return kht_space_load(&t->space, i);
 }
 
 /*
@@ -114,33 +115,37 @@ static int fill(void *trial)
 	return 0;
 }
 
-static void change_entry(struct trial *t, u32 i)
+static void change_entry(struct trial *t, u32 i, bool new)
 {
 	switch (t->form->change) {
-	case HOST_ENTRIES:
-		return kht_space_remap(&t->space, t->form->shift, i);
 	case BOTH_ENTRIES:
-		if (i < t->form->n / 2)
-			return kht_space_remap(&t->space, t->form->shift, i);
+		if (i >= t->form->n / 2)
+			return kht_space_guest(&t->space, i, new);
 		fallthrough;
+	case HOST_ENTRIES:
+		if (!new || kht_space_has_new(t->form->shift))
+			kht_space_host(&t->space, t->form->shift, i, new);
+		return;
 	case GUEST_ENTRIES:
-		return kht_space_remap_guest(&t->space, i);
+		return kht_space_guest(&t->space, i, new);
 	case R_AND_C:
-		return kht_space_clear_rc(&t->space, i);
+		if (!new)
+			kht_space_clear_rc(&t->space, i);
+		return;
 	case A_TABLE:
 		return;
 	}
 }
 
-/* The flush under test comes after it, on whichever CPU: each begins with ptesync. */
-static void change(struct trial *t)
+/* To nowhere, or (@new) from there to the new page. */
+static void change(struct trial *t, bool new)
 {
 	u32 i;
 
 	for (i = 0; i < t->form->n; i++)
-		change_entry(t, i);
+		change_entry(t, i, new);
 	if (t->form->change == A_TABLE)
-		kht_space_replace_table(&t->space);
+		kht_space_table(&t->space, new);
 	kht_complete_updates();
 }
 
@@ -159,6 +164,12 @@ static int look_before(void *trial)
 	return 0;
 }
 
+/* What there is to be found in the end. */
+static enum kht_found last(const struct trial *t)
+{
+	return kht_space_has_new(t->form->shift) ? KHT_FOUND_NEW : KHT_FOUND_NOTHING;
+}
+
 static int flush_and_look(void *trial)
 {
 	struct trial *t = trial;
@@ -167,8 +178,9 @@ static int flush_and_look(void *trial)
 	preempt_disable();
 	t->form->flush(t);
 	preempt_enable();
+	change(t, true);
 	for (i = 0; i < t->form->n; i++)
-		t->looks->left += look(t, i) != KHT_FOUND_NEW;
+		t->looks->left += look(t, i) != last(t);
 	return 0;
 }
 
@@ -183,7 +195,7 @@ static int flush_for_others(void *trial)
 static int whole(void *trial)
 {
 	fill(trial);
-	change(trial);
+	change(trial, false);
 	look_before(trial);
 	return flush_and_look(trial);
 }
@@ -198,7 +210,7 @@ static void on(unsigned int cpu, int (*fn)(void *), struct trial *t)
 static void with(struct trial *t, unsigned int helper, bool serves)
 {
 	on(t->cpu, fill, t);
-	change(t);
+	change(t, false);
 	if (!serves)
 		on(helper, flush_for_others, t);
 	on(t->cpu, look_before, t);
@@ -257,7 +269,7 @@ static void try_form(struct trial *t, struct kht_looks *looks, enum kht_form for
 		play(t, form);
 }
 
-/* CPUs come and go not, meanwhile. */
+/* No CPU comes or goes meanwhile. */
 static unsigned int sibling_of(unsigned int cpu)
 {
 	struct kht_core core = kht_core_of(cpu);

@@ -7,7 +7,7 @@
  * the process scope of a quadrant access by real addresses of the host. What is
  * looked at lies in another 512G, wherever the guest's block is.
  *
- * The one who calls changes tables, so nothing here excludes anything.
+ * One task at a time changes the tables: nothing here takes a lock.
  */
 #include <linux/gfp.h>
 #include <linux/mm.h>
@@ -82,8 +82,7 @@ static u64 data(const struct kht_space *s, bool new)
 	return __pa(s->block[DATA]) + (new ? SZ_64K : 0);
 }
 
-/* Pages as large as this have a new page of their own. */
-static bool has_new(unsigned int shift)
+bool kht_space_has_new(unsigned int shift)
 {
 	return shift <= LARGE_SHIFT;
 }
@@ -143,25 +142,29 @@ void kht_space_reset(struct kht_space *s, unsigned int shift, u32 n)
 	publish(s);
 }
 
-void kht_space_remap(struct kht_space *s, unsigned int shift, u32 i)
+void kht_space_host(const struct kht_space *s, unsigned int shift, u32 i, bool new)
 {
-	set(host_entry(s, shift, i), has_new(shift) ? leaf(data(s, true), shift) : 0);
-}
-
-void kht_space_clear_rc(struct kht_space *s, u32 i)
-{
-	set(host_entry(s, 12, i), leaf(data(s, false), 12) & ~RC);
+	set(host_entry(s, shift, i), new ? leaf(data(s, true), shift) : 0);
 }
 
 /* The second half of the pages has been the new one all the time. */
-void kht_space_remap_guest(struct kht_space *s, u32 i)
+void kht_space_guest(const struct kht_space *s, u32 i, bool new)
 {
-	set_guest_entry(s, i, kht_space_page(s, 12, KHT_SPACE_HALF + i));
+	if (new)
+		set_guest_entry(s, i, kht_space_page(s, 12, KHT_SPACE_HALF + i));
+	else
+		set(table(s, GUEST, GUEST_PAGES) + i, 0);
 }
 
-void kht_space_replace_table(struct kht_space *s)
+void kht_space_table(const struct kht_space *s, bool new)
 {
-	set(table(s, HOST, MEGAS) + PAGES_MEGA, directory(table(s, HOST, OTHER_PAGES), TABLE_BITS));
+	set(table(s, HOST, MEGAS) + PAGES_MEGA,
+	    new ? directory(table(s, HOST, OTHER_PAGES), TABLE_BITS) : 0);
+}
+
+void kht_space_clear_rc(const struct kht_space *s, u32 i)
+{
+	set(host_entry(s, 12, i), leaf(data(s, false), 12) & ~RC);
 }
 
 static unsigned long address(u32 i)
@@ -170,15 +173,15 @@ static unsigned long address(u32 i)
 }
 
 /* PID 0 is the entry that the process table has. A refused access leaves 8. */
-enum kht_found kht_space_load(const struct kht_space *s, unsigned int shift, u32 i)
+enum kht_found kht_space_load(const struct kht_space *s, u32 i)
 {
 	u64 word = 0;
 
 	if (s->access(s->lpid, 0, address(i), &word, NULL, sizeof(word)))
-		return has_new(shift) ? KHT_FOUND_ELSE : KHT_FOUND_NEW;
+		return KHT_FOUND_NOTHING;
 	if (word == s->word[0])
 		return KHT_FOUND_OLD;
-	return has_new(shift) && word == s->word[1] ? KHT_FOUND_NEW : KHT_FOUND_ELSE;
+	return word == s->word[1] ? KHT_FOUND_NEW : KHT_FOUND_ELSE;
 }
 
 /*

@@ -28,6 +28,7 @@ struct kht_space {
 enum kht_found {
 	KHT_FOUND_OLD,
 	KHT_FOUND_NEW,
+	KHT_FOUND_NOTHING,	/* it is refused */
 	KHT_FOUND_ELSE,
 };
 
@@ -45,17 +46,25 @@ void kht_space_reset(struct kht_space *s, unsigned int shift, u32 n);
 u64 kht_space_page(const struct kht_space *s, unsigned int shift, u32 i);
 
 /*
- * The tables lead elsewhere, and nothing is flushed (ptesync follows). The
- * host's entry: to the new page, or, of a page larger than the data, nowhere;
- * or without R and C. The guest's entry. A table of the host's tree.
+ * The host's entry, the guest's entry, or a table of the host's tree leads
+ * nowhere, or (@new) to the new page; nothing is flushed, and ptesync follows.
+ * A processor may meet two entries where one valid entry replaces another (ISA
+ * 3.0B Book III 5.10.1.2): so the flush comes between the two.
  */
-void kht_space_remap(struct kht_space *s, unsigned int shift, u32 i);
-void kht_space_clear_rc(struct kht_space *s, u32 i);
-void kht_space_remap_guest(struct kht_space *s, u32 i);
-void kht_space_replace_table(struct kht_space *s);
+void kht_space_host(const struct kht_space *s, unsigned int shift, u32 i, bool new);
+void kht_space_guest(const struct kht_space *s, u32 i, bool new);
+void kht_space_table(const struct kht_space *s, bool new);
 
-/* The bound CPU's own accesses. The store's new page is an entry with R and C. */
-enum kht_found kht_space_load(const struct kht_space *s, unsigned int shift, u32 i);
+/* There is a new page of that size. */
+bool kht_space_has_new(unsigned int shift);
+
+void kht_space_clear_rc(const struct kht_space *s, u32 i);
+
+/*
+ * The bound CPU's own accesses. A store finds the new page where R and C are
+ * set, or are about to be.
+ */
+enum kht_found kht_space_load(const struct kht_space *s, u32 i);
 enum kht_found kht_space_store(const struct kht_space *s, u32 i);
 
 #endif

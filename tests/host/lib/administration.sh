@@ -29,6 +29,7 @@ status_and_counters() {
 	! grep "^hpt_defer: on" "$STATUS" || kht_fail hash-guests-wait-for-hpt-defer "status says they are on"
 	! grep "^hpt_local: on" "$STATUS" || kht_fail hash-hcalls-wait-for-hpt-local "status says they are hooked"
 	! grep "^nested: on" "$STATUS" || kht_fail nested-hooks-wait-for-their-first-guest "status says they are on"
+	kht_check selftest-finds-nothing-wrong grep -xE 'selftest: (passed|proved)' "$STATUS"
 	kht_check "status-says-the-flavour-is-$(flavour)" grep -x "flavour: $(flavour)" "$STATUS"
 	sed 's/^/KHT-LOG status: /' "$STATUS"
 	vmm ping-pong --pages 64 --rounds 100000 >/dev/null 2>&1 &

@@ -71,7 +71,7 @@ allocations() {
 	refused_loads
 	each_fails radix-guest 20 vmm dirty-log --variant running --pages 64 --rounds 2
 	each_fails moves 20 vmm migrate --rounds 20
-	each_fails adoption "$(for_mode 5 20)" adoption
+	each_fails adoption "$(for_mode 10 25)" adoption
 	each_fails nested-guest "$(for_mode 8 30)" vmm nested --variant shared --pages 4 --rounds 10
 	each_fails hash-guest "$(for_mode 8 40)" vmm churn --mmu hash --vcpus 2 --pages 32 --seconds 1
 	module_set fail_alloc -1

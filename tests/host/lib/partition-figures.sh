@@ -28,6 +28,7 @@ partition_status() {
 	for passive in lazy_move nested hpt_defer hpt_local; do
 		kht_check "status-says-why-$passive-is-off" grep "^$passive: off (" "$STATUS"
 	done
+	kht_check status-says-why-there-is-no-self-test grep -x "selftest: not run (a partition's hypervisor flushes)" "$STATUS"
 	kht_check status-names-the-executor grep "^executor: hcall, API v[12], H_[A-Z]*_INVALIDATE$" "$STATUS"
 	sed 's/^/KHT-LOG status: /' "$STATUS"
 }
