@@ -3,7 +3,7 @@
 
 .PHONY: help modules replacement clean-modules install uninstall deb demo check check-all check-unit check-static check-packaging \
 	check-emulated check-sanitized check-huge check-tracers check-partition check-life check-debug check-distro check-next check-hostile check-others \
-	measurements scale real-guest soak mutants mutate prove prove-quick clean distclean
+	measurements scale real-guest soak fuzz mutants mutate prove prove-quick clean distclean
 
 help:
 	@echo 'make modules KERNEL_SRC=<kernel headers> [ARCH= CROSS_COMPILE= CC= W=1]'
@@ -39,6 +39,7 @@ help:
 	@echo 'make check-hostile   allocations and hooks that fail, kills, fuzzed hcalls and files, memory pressure (HOSTILE=full)'
 	@echo 'make check-others    kernels with 64K pages, that of Debian 13, cores of four threads, the demos, a soak of six minutes'
 	@echo 'make soak [HOURS=1] [SEED=1]  seeded churn of everything, half of it under the sanitizer'
+	@echo 'make fuzz [SECONDS=600] libFuzzer (clang) on src/core; keeps what reaches something new'
 	@echo "make real-guest      Debian's kernel in Debian's QEMU on the emulated host: memory stress, live migration"
 	@echo 'make mutants [MUTANTS="1 14"]'
 	@echo '                     every way to be wrong, and what notices it'
@@ -88,7 +89,7 @@ check: export MUTANTS ?= 9 29 33 39 41
 # Each kernel and each machine; 6.12 has powernv10 with the replacement flavour.
 check: export PAIRS ?= $(if $(KERNELS)$(MACHINES),,6.1:powernv9 6.12:powernv9 7.2:powernv10)
 check:
-	@scripts/bench/check packaging unit static emulated sanitized huge tracers mutants partition
+	@scripts/bench/check packaging unit static mutants emulated sanitized huge tracers partition
 
 check-all: export HOOKS = bookworm trixie
 check-all: export HCALLS = 100000
@@ -160,6 +161,9 @@ check-others:
 
 real-guest:
 	@scripts/bench/check real_guest
+
+fuzz:
+	@$(MAKE) -s -C tests/fuzz O=$(CURDIR)/build/tests/fuzz fuzz
 
 soak:
 	@scripts/bench/soak

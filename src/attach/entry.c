@@ -17,14 +17,14 @@
 
 static struct tracepoint *enter;
 
-static void take(struct tracepoint *tp, void *unused)
+static void take_tracepoint(struct tracepoint *tp, void *unused)
 {
 	if (!strcmp(tp->name, "kvm_guest_enter") && !kht_fault_name(tp->name))
 		enter = tp;
 }
 
 /* Tracepoints of a module are listed nowhere but with the module itself. */
-static int look(struct notifier_block *nb, unsigned long action, void *data)
+static int look_at_module(struct notifier_block *nb, unsigned long action, void *data)
 {
 	struct tp_module *tp_mod = data;
 	struct module *mod = tp_mod->mod;
@@ -33,11 +33,11 @@ static int look(struct notifier_block *nb, unsigned long action, void *data)
 	if (action != MODULE_STATE_COMING || strcmp(mod->name, "kvm_hv"))
 		return NOTIFY_OK;
 	for (i = 0; i < mod->num_tracepoints; i++)
-		take(tracepoint_ptr_deref(&mod->tracepoints_ptrs[i]), NULL);
+		take_tracepoint(tracepoint_ptr_deref(&mod->tracepoints_ptrs[i]), NULL);
 	return NOTIFY_OK;
 }
 
-static struct notifier_block looker = { .notifier_call = look };
+static struct notifier_block looker = { .notifier_call = look_at_module };
 
 /*
  * The tracepoint stays: the caller holds kvm-hv, and detaches when that goes
@@ -47,7 +47,7 @@ static int attach_tracepoint(void)
 {
 	enter = NULL;
 	if (IS_BUILTIN(CONFIG_KVM_BOOK3S_64_HV))
-		for_each_kernel_tracepoint(take, NULL);
+		for_each_kernel_tracepoint(take_tracepoint, NULL);
 	else if (!register_tracepoint_module_notifier(&looker))
 		unregister_tracepoint_module_notifier(&looker);
 	if (!enter)

@@ -309,7 +309,8 @@ u64 kht_commit(struct kht_ledger *l)
 	if (l->staged_full)
 		l->full = l->staged_full;
 	kht_store_release(&l->gen, l->gen + l->staged);
-	l->staged = 0;
+	/* After gen: partner in kht_uncovered(). */
+	kht_store_release(&l->staged, 0);
 	l->staged_full = 0;
 	return l->gen;
 }

@@ -262,11 +262,14 @@ static inline bool kht_occupied(const struct kht_ledger *l, const struct kht_thr
 /*
  * Is something recorded, or staged by a batch, that may still be in use
  * (invariant 7)? For a caller that holds the lock of the page tables, under
- * which it was staged, and no other.
+ * which it was staged, and no other. Another task may publish it just now: what
+ * is not staged any more is seen in gen. Without that order both looks could
+ * miss it, and the caller would go on as if it were flushed.
+ * litmus: commit-uncovered
  */
 static inline bool kht_uncovered(const struct kht_ledger *l)
 {
-	return kht_load(&l->staged) || kht_load(&l->covered) < kht_load(&l->gen);
+	return kht_load_acquire(&l->staged) || kht_load(&l->covered) < kht_load(&l->gen);
 }
 
 void kht_covered(struct kht_ledger *l, u64 upto);		/* [lock] */

@@ -78,38 +78,40 @@ u64 kht_record(struct kht_ledger *l, const u64 *page)
 }
 
 /*
- * One invalidation whose caller waits for it: true if it has become a debt,
- * false if the caller must broadcast it.
+ * One invalidation whose caller waits for it.
  *
  * The first look saves recording what is broadcast anyway; it needs no order,
  * since its "somebody" ends in a broadcast and its "nobody" is not believed.
  * The second look, after the raise, is the one invariant 4 is about. If it
- * finds somebody who has just arrived, the recorded generation stays: the
- * broadcast executes it, and the threads flush once more than they had to.
+ * finds somebody who has just arrived, the recorded generation stays, for the
+ * caller to cover, or to broadcast: then the threads flush once more than they
+ * had to. The caller may not guess which of the two it was (kht_uncovered()):
+ * somebody else may have recorded something else meanwhile.
  */
-static bool defer(struct kht_ledger *l, const struct kht_thread *threads, const u64 *page)
+static enum kht_deferral defer(struct kht_ledger *l, const struct kht_thread *threads,
+			       const u64 *page)
 {
 	u64 upto;
 
 	if (kht_occupied(l, threads) && !kht_mutant(KHT_MUT_NO_BROADCAST))
-		return false;
+		return KHT_REFUSED;
 	upto = kht_record(l, page);
 	if (!kht_mutant(KHT_MUT_LOOK_BEFORE_RAISE) && !kht_mutant(KHT_MUT_NO_BROADCAST) &&
 	    kht_behind(l, threads, upto))
-		return false;
+		return KHT_RECORDED;
 	kht_lock(l);
 	kht_covered(l, upto);
 	kht_unlock(l);
-	return true;
+	return KHT_DEFERRED;
 }
 
-bool kht_defer_page(struct kht_ledger *l, const struct kht_thread *threads, u64 page)
+enum kht_deferral kht_defer_page(struct kht_ledger *l, const struct kht_thread *threads, u64 page)
 {
 	return defer(l, threads, &page);
 }
 
 /* The same for the walk cache or the whole LPID. */
-bool kht_defer_full(struct kht_ledger *l, const struct kht_thread *threads)
+enum kht_deferral kht_defer_full(struct kht_ledger *l, const struct kht_thread *threads)
 {
 	return defer(l, threads, NULL);
 }

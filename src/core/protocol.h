@@ -17,6 +17,13 @@ enum kht_how {
 	KHT_HOW_KICK,		/* the threads behind have been interrupted (hash guests) */
 };
 
+/* What has become of one invalidation whose caller waits for it. */
+enum kht_deferral {
+	KHT_REFUSED,		/* somebody is in guest: not recorded */
+	KHT_RECORDED,		/* somebody has entered since: not covered */
+	KHT_DEFERRED,		/* a debt */
+};
+
 struct kht_cover {
 	enum kht_how how;
 	u64 from, upto;		/* the generations (from, upto] are now covered */
@@ -30,8 +37,8 @@ struct kht_debt kht_settle(struct kht_ledger *l, struct kht_thread *t, unsigned 
 void kht_excuse(struct kht_ledger *l, unsigned int cpu);
 
 u64 kht_record(struct kht_ledger *l, const u64 *page);
-bool kht_defer_page(struct kht_ledger *l, const struct kht_thread *threads, u64 page);
-bool kht_defer_full(struct kht_ledger *l, const struct kht_thread *threads);
+enum kht_deferral kht_defer_page(struct kht_ledger *l, const struct kht_thread *threads, u64 page);
+enum kht_deferral kht_defer_full(struct kht_ledger *l, const struct kht_thread *threads);
 
 void kht_absorb_page(struct kht_ledger *l, u64 page);
 void kht_absorb_full(struct kht_ledger *l);

@@ -312,7 +312,7 @@ static struct kvm_nested_guest *hold_nested(struct kvm *kvm, int *number)
 	return gp;
 }
 
-static void count(struct kvm *kvm, u64 entries, u64 findings)
+static void count_audit(struct kvm *kvm, u64 entries, u64 findings)
 {
 	struct kht_domain *d;
 
@@ -339,7 +339,7 @@ static void audit_guest(struct kvm *kvm, void *audit)
 		w.audit->calls->put_nested(w.gp);
 	}
 	mmput(kvm->mm);
-	count(kvm, w.audit->entries - entries, w.audit->findings - findings);
+	count_audit(kvm, w.audit->entries - entries, w.audit->findings - findings);
 }
 
 void kht_audit_guest(struct kvm *kvm)

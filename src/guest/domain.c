@@ -378,7 +378,7 @@ bool kht_domains_are_open(void)
 	return READ_ONCE(doors_open);
 }
 
-static void each(void (*fn)(struct kht_domain *d))
+static void each_domain(void (*fn)(struct kht_domain *d))
 {
 	struct kht_domain *d;
 
@@ -390,14 +390,14 @@ static void each(void (*fn)(struct kht_domain *d))
 void kht_each_domain(void (*fn)(struct kht_domain *d))
 {
 	mutex_lock(&domain_mutex);
-	each(fn);
+	each_domain(fn);
 	mutex_unlock(&domain_mutex);
 }
 
 void kht_last_domains(void (*fn)(struct kht_domain *d))
 {
 	mutex_lock(&domain_mutex);
-	each(fn);
+	each_domain(fn);
 	open_doors(false);
 	mutex_unlock(&domain_mutex);
 }

@@ -64,7 +64,7 @@ static bool may_be_local(const struct kvm *kvm, bool local)
 }
 
 /* False: the kernel's function does as well. */
-static bool begin(struct call *c, bool local)
+static bool begin_hcall(struct call *c, bool local)
 {
 	struct kvm *kvm = c->vcpu->kvm;
 	struct kht_domain *d = kht_domain_of(kvm);
@@ -84,12 +84,12 @@ static bool begin(struct call *c, bool local)
 }
 
 /* In kvm->srcu, which keeps slots and tables. @hcall: true when it is done. */
-static bool run(struct call *c, bool local, bool (*hcall)(const struct call *c))
+static bool run_hcall(struct call *c, bool local, bool (*hcall)(const struct call *c))
 {
 	bool done;
 	int idx;
 
-	if (!begin(c, local))
+	if (!begin_hcall(c, local))
 		return false;
 	idx = srcu_read_lock(&c->kvm->srcu);
 	c->hpt = c->kvm->arch.hpt;
@@ -212,7 +212,7 @@ static bool named(const struct entry *e, unsigned long flags, unsigned long avpn
 enum found { FOUND, NOT_FOUND, BUSY };
 
 /* Locks the entry that an hcall of one entry names, if there is one: FOUND. */
-static enum found take(const struct call *c, struct entry *e, unsigned long flags)
+static enum found take_hpte(const struct call *c, struct entry *e, unsigned long flags)
 {
 	if (!in_table(c, c->index)) {
 		*c->ret = H_PARAMETER;
@@ -228,7 +228,7 @@ static enum found take(const struct call *c, struct entry *e, unsigned long flag
 }
 
 /* A present entry goes. */
-static void remove(const struct call *c, const struct entry *e)
+static void remove_hpte(const struct call *c, const struct entry *e)
 {
 	if (e->old.v & HPTE_V_VALID) {
 		invalidate(c, e, kht_hpte_rb(e->hpte, e->index), 0);
@@ -243,14 +243,14 @@ static bool h_remove(const struct call *c)
 	enum found found;
 	struct entry e;
 
-	found = take(c, &e, c->flags);
+	found = take_hpte(c, &e, c->flags);
 	if (found != FOUND)
 		return found == NOT_FOUND;
 	if (!lock_chain(c, &e)) {
 		unlock_unchanged(&e);
 		return false;
 	}
-	remove(c, &e);
+	remove_hpte(c, &e);
 	gpr[4] = (e.old.v & ~(HPTE_V_ABSENT | HPTE_V_HVLOCK)) | HPTE_V_VALID;
 	gpr[5] = e.rev->guest_rpte & RPTE_GUEST;
 	unlock_hpte(e.hpte, 0);
@@ -266,7 +266,7 @@ bool kht_on_h_remove(struct kvm_vcpu *vcpu, unsigned long flags, unsigned long i
 		.vcpu = vcpu, .flags = flags, .index = index, .avpn = avpn, .ret = ret,
 	};
 
-	return run(&c, flags & H_LOCAL, h_remove);
+	return run_hcall(&c, flags & H_LOCAL, h_remove);
 }
 
 /*
@@ -359,7 +359,7 @@ static unsigned long bulk_remove(const struct call *c, struct request *r)
 		unlock_unchanged(&r->e);
 		return bulk_answer(BULK_NOT_FOUND, r);
 	}
-	remove(c, &r->e);
+	remove_hpte(c, &r->e);
 	rc = r->e.rev->guest_rpte & (HPTE_R_R | HPTE_R_C);
 	unlock_hpte(r->e.hpte, 0);
 	note_mmio(c, &r->e);
@@ -391,7 +391,7 @@ bool kht_on_h_bulk_remove(struct kvm_vcpu *vcpu, long *ret)
 {
 	struct call c = { .vcpu = vcpu, .ret = ret };
 
-	return run(&c, false, h_bulk_remove);
+	return run_hcall(&c, false, h_bulk_remove);
 }
 
 static unsigned long protection(unsigned long flags)
@@ -424,7 +424,7 @@ static bool h_protect(const struct call *c)
 	enum found found;
 	struct entry e;
 
-	found = take(c, &e, c->flags & H_AVPN);
+	found = take_hpte(c, &e, c->flags & H_AVPN);
 	if (found != FOUND)
 		return found == NOT_FOUND;
 	e.rev->guest_rpte = (e.rev->guest_rpte & ~PROTECTION) | bits;
@@ -446,5 +446,5 @@ bool kht_on_h_protect(struct kvm_vcpu *vcpu, unsigned long flags, unsigned long 
 		.vcpu = vcpu, .flags = flags, .index = index, .avpn = avpn, .ret = ret,
 	};
 
-	return run(&c, flags & H_LOCAL, h_protect);
+	return run_hcall(&c, flags & H_LOCAL, h_protect);
 }

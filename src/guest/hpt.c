@@ -61,7 +61,7 @@ static struct kht_domain *domain_for(struct kvm *kvm)
 	return NULL;
 }
 
-static bool defer(struct kht_domain *d, u64 rb)
+static bool defer_rb(struct kht_domain *d, u64 rb)
 {
 	struct kht_hcall host = { .self = smp_processor_id(), .allowed = true };
 
@@ -75,7 +75,7 @@ bool kht_on_invalidate_hpte(struct kvm *kvm, __be64 *hpte, unsigned long index)
 	if (!d)
 		return false;
 	hpte[0] &= ~cpu_to_be64(HPTE_V_VALID);
-	return defer(d, kht_hpte_rb(hpte, index));
+	return defer_rb(d, kht_hpte_rb(hpte, index));
 }
 
 /* R lies in a byte of its own, so that hardware may set C meanwhile. */
@@ -87,7 +87,7 @@ bool kht_on_clear_ref_hpte(struct kvm *kvm, __be64 *hpte, unsigned long index)
 	if (!d)
 		return false;
 	WRITE_ONCE(*byte, *byte & ~(HPTE_R_R >> 8));
-	return defer(d, kht_hpte_rb(hpte, index));
+	return defer_rb(d, kht_hpte_rb(hpte, index));
 }
 
 /*

@@ -69,7 +69,7 @@ static void pay_offline(struct kvm *kvm)
 }
 
 /* litmus: kick-free */
-static void pay(struct kht_domain *d)
+static void pay_domain(struct kht_domain *d)
 {
 	if (d->ledger->hash && !READ_ONCE(kht_hash_owing))
 		return;
@@ -87,10 +87,10 @@ static void pay_family(struct kht_domain *d)
 {
 	struct kht_domain *shadow;
 
-	pay(d);
+	pay_domain(d);
 	rcu_read_lock();
 	list_for_each_entry_rcu(shadow, &d->shadows, sibling)
-		pay(shadow);
+		pay_domain(shadow);
 	rcu_read_unlock();
 	pay_offline(d->kvm);
 }
@@ -112,7 +112,7 @@ static void pay_hash(struct kht_domain *d)
 	if (!d->ledger->hash)
 		return;
 	kht_start_over(d->ledger);
-	pay(d);
+	pay_domain(d);
 	pay_offline(d->kvm);
 	WRITE_ONCE(d->trusts_local, false);
 	WRITE_ONCE(d->tracks_moves, false);

@@ -81,17 +81,16 @@ bool kht_on_flush_page(u64 lpid, u64 gpa, u64 size)
 	}
 	if (left_to_stock(d))
 		return false;
-	if (kht_defer_page(d->ledger, kht_threads, page))
+	switch (kht_defer_page(d->ledger, kht_threads, page)) {
+	case KHT_DEFERRED:
 		return deferred(d, true, page);
-	/*
-	 * Somebody has entered after it was recorded: the next look would flush
-	 * it again.
-	 */
-	if (kht_uncovered(d->ledger)) {
+	case KHT_RECORDED:
+		/* Left so, the next look would flush it again. */
 		kht_batch_cover(d);
 		return true;
+	default:
+		return deferred(d, false, page);
 	}
-	return deferred(d, false, page);
 }
 
 /*
@@ -101,7 +100,7 @@ bool kht_on_flush_page(u64 lpid, u64 gpa, u64 size)
 static bool full_is_debt(struct kht_domain *d)
 {
 	return !kht_batching(d) && !joins(d) && kht_param_defer &&
-	       kht_defer_full(d->ledger, kht_threads);
+	       kht_defer_full(d->ledger, kht_threads) == KHT_DEFERRED;
 }
 
 /*

@@ -79,7 +79,7 @@ static bool wanted(const struct sweep *s, unsigned long index, unsigned long gfn
 	return s->unmap || (be64_to_cpu(READ_ONCE(hpte[1])) & HPTE_R_C);
 }
 
-static void hold(struct sweep *s, unsigned long index, unsigned long gfn)
+static void hold_hpte(struct sweep *s, unsigned long index, unsigned long gfn)
 {
 	__be64 *hpte = kht_hpte_at(s->kvm, index);
 
@@ -109,7 +109,7 @@ static void hold_chain(struct sweep *s, unsigned long gfn)
 	if (*chain & KVMPPC_RMAP_PRESENT) {
 		head = i = *chain & KVMPPC_RMAP_INDEX;
 		do {
-			hold(s, i, gfn);
+			hold_hpte(s, i, gfn);
 			i = rev_of(s, i)->forw;
 		} while (i != head && s->n < SWEEP);
 	}
@@ -121,7 +121,7 @@ static void hold_chain(struct sweep *s, unsigned long gfn)
  * be false by now, but a sweep is inside its operation, which detaching waits
  * for before it pays.
  */
-static bool defer(const struct sweep *s)
+static bool defer_sweep(const struct sweep *s)
 {
 	struct kht_ledger *l = s->d->ledger;
 	unsigned int self = smp_processor_id(), i;
@@ -162,7 +162,7 @@ static void flush_pages(const struct sweep *s)
 
 static enum kht_how flush_held(const struct sweep *s)
 {
-	if (defer(s))
+	if (defer_sweep(s))
 		return KHT_HOW_DEBT;
 	if (s->n > READ_ONCE(kht_param_batch_ceiling)) {
 		flush_lpid(s);
@@ -179,7 +179,7 @@ static unsigned int broadcasts_of(const struct sweep *s, enum kht_how how)
 	return how == KHT_HOW_LPID ? 1 : s->n;
 }
 
-static void count(const struct sweep *s, enum kht_how how)
+static void count_sweep(const struct sweep *s, enum kht_how how)
 {
 	unsigned int broadcasts = broadcasts_of(s, how);
 
@@ -239,7 +239,7 @@ static void finish_unmap(const struct sweep *s, const struct held *h)
  * ptesync that shows it to the table walks; when the broadcast is complete, or
  * nobody was in guest, nobody uses or updates them.
  */
-static void flush(struct sweep *s)
+static void flush_sweep(struct sweep *s)
 {
 	enum kht_how how;
 	unsigned int i;
@@ -253,7 +253,7 @@ static void flush(struct sweep *s)
 		else
 			finish_harvest(s, &s->held[i]);
 	}
-	count(s, how);
+	count_sweep(s, how);
 	s->n = 0;
 }
 
@@ -266,9 +266,9 @@ static void sweep_locked(struct sweep *s, unsigned long gfn, unsigned long end)
 	for (; gfn < end; gfn++) {
 		hold_chain(s, gfn);
 		if (s->n == SWEEP)
-			flush(s);
+			flush_sweep(s);
 	}
-	flush(s);
+	flush_sweep(s);
 }
 
 static void sweep_unlocked(struct sweep *s, unsigned long gfn, unsigned long end)
@@ -291,7 +291,7 @@ static void sweep_unlocked(struct sweep *s, unsigned long gfn, unsigned long end
  * debt. A vCPU that is out of the guest just now may be back before the
  * kernel's own function ends.
  */
-static bool prepare(struct sweep *s, struct kvm *kvm, struct kvm_memory_slot *slot, bool unmap,
+static bool prepare_sweep(struct sweep *s, struct kvm *kvm, struct kvm_memory_slot *slot, bool unmap,
 		    gfp_t gfp)
 {
 	struct kht_domain *d = kht_domain_of(kvm);
@@ -308,7 +308,7 @@ void kht_sweep_unmap(struct kvm *kvm, struct kvm_memory_slot *slot, unsigned lon
 {
 	struct sweep s;
 
-	if (end - gfn < 2 || !prepare(&s, kvm, slot, true, GFP_ATOMIC | __GFP_NOWARN))
+	if (end - gfn < 2 || !prepare_sweep(&s, kvm, slot, true, GFP_ATOMIC | __GFP_NOWARN))
 		return;
 	if (mutex_trylock(&kvm->arch.mmu_setup_lock)) {
 		sweep_locked(&s, gfn, end);
@@ -321,7 +321,7 @@ static void sweep_slot(struct kvm *kvm, struct kvm_memory_slot *slot, bool unmap
 {
 	struct sweep s;
 
-	if (!prepare(&s, kvm, slot, unmap, GFP_KERNEL))
+	if (!prepare_sweep(&s, kvm, slot, unmap, GFP_KERNEL))
 		return;
 	sweep_unlocked(&s, slot->base_gfn, slot->base_gfn + slot->npages);
 	kfree(s.held);

@@ -94,7 +94,7 @@ static bool sweep_flush(struct guest *g, struct kht_domain *d)
 	return true;
 }
 
-/* With nobody else in guest the flush is a debt (sweep.c's defer()). */
+/* With nobody else in guest the flush is a debt (sweep.c's defer_sweep()). */
 static bool sweep_defer(struct kht_domain *d, u32 held)
 {
 	unsigned int page, self = this_cpu()->nr;

@@ -72,7 +72,7 @@ static void a_batch(void **state)
 	kht_cover(ledger, threads, KHT_LOG_MAX, true);
 	assert_int_equal(done.nr_broadcast_pages, KHT_LOG_MAX);
 	leave(MACHINE - 1);
-	assert_true(kht_defer_page(ledger, threads, page(1)));
+	assert_int_equal(kht_defer_page(ledger, threads, page(1)), KHT_DEFERRED);
 	expect_bounded("a batch");
 }
 

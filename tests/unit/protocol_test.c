@@ -22,7 +22,7 @@ static void defer_idle(void **state)
 
 	(void)state;
 	visit_all();
-	assert_true(kht_defer_page(ledger, threads, page(3)));
+	assert_int_equal(kht_defer_page(ledger, threads, page(3)), KHT_DEFERRED);
 	assert_no_broadcast();
 	d = enter(4);
 	assert_int_equal(d.need, KHT_REPLAY);
@@ -38,7 +38,7 @@ static void defer_full_idle(void **state)
 {
 	(void)state;
 	visit_all();
-	assert_true(kht_defer_full(ledger, threads));
+	assert_int_equal(kht_defer_full(ledger, threads), KHT_DEFERRED);
 	assert_int_equal(enter(0).need, KHT_FLUSH);
 	assert_int_equal(done.flushes, 1);
 }
@@ -51,11 +51,11 @@ static void defer_occupied(void **state)
 	visit_all();
 	enter(2);
 	gen = ledger->gen;
-	assert_false(kht_defer_page(ledger, threads, page(0)));
-	assert_false(kht_defer_full(ledger, threads));
+	assert_int_equal(kht_defer_page(ledger, threads, page(0)), KHT_REFUSED);
+	assert_int_equal(kht_defer_full(ledger, threads), KHT_REFUSED);
 	assert_int_equal(ledger->gen, gen);	/* broadcast anyway: nothing to record */
 	leave(2);
-	assert_true(kht_defer_page(ledger, threads, page(0)));
+	assert_int_equal(kht_defer_page(ledger, threads, page(0)), KHT_DEFERRED);
 }
 
 static void defer_quadrant(void **state)
@@ -63,9 +63,9 @@ static void defer_quadrant(void **state)
 	(void)state;
 	visit_all();
 	kht_mark(ledger, &threads[2].quadrant, kht_key(LPID, 0), 2);
-	assert_false(kht_defer_page(ledger, threads, page(0)));
+	assert_int_equal(kht_defer_page(ledger, threads, page(0)), KHT_REFUSED);
 	kht_leave(&threads[2].quadrant);
-	assert_true(kht_defer_page(ledger, threads, page(0)));
+	assert_int_equal(kht_defer_page(ledger, threads, page(0)), KHT_DEFERRED);
 	assert_true(kht_mark(ledger, &threads[2].quadrant, kht_key(LPID, 0), 2));
 	assert_int_equal(kht_settle(ledger, &threads[2], 2, core_of(2)).need, KHT_REPLAY);
 }
@@ -86,7 +86,7 @@ static void defer_meets_arrival(void **state)
 	(void)state;
 	visit_all();
 	before_lock = arrive_with_old_generation;
-	assert_false(kht_defer_page(ledger, threads, page(0)));
+	assert_int_equal(kht_defer_page(ledger, threads, page(0)), KHT_RECORDED);
 }
 
 /* One comes in after the raise: it settles, so it is no reason to broadcast. */
@@ -95,14 +95,14 @@ static void defer_meets_settled_arrival(void **state)
 	(void)state;
 	visit_all();
 	after_unlock = arrive_and_settle;
-	assert_true(kht_defer_page(ledger, threads, page(0)));
+	assert_int_equal(kht_defer_page(ledger, threads, page(0)), KHT_DEFERRED);
 }
 
 static void record_meanwhile(void)
 {
 	unsigned int cpus[KHT_CORE_MAX];
 
-	assert_false(kht_defer_page(ledger, threads, page(8)));
+	assert_int_equal(kht_defer_page(ledger, threads, page(8)), KHT_REFUSED);
 	kht_record(ledger, NULL);
 	kht_left_core(ledger, threads, core_of(2), cpus);
 }
@@ -114,7 +114,7 @@ static void advance_to_old_generation(void **state)
 
 	(void)state;
 	visit_all();
-	assert_true(kht_defer_page(ledger, threads, page(0)));
+	assert_int_equal(kht_defer_page(ledger, threads, page(0)), KHT_DEFERRED);
 	gen = ledger->gen;
 	during_flush = record_meanwhile;
 	d = enter(2);
@@ -142,7 +142,7 @@ static void one_flush_for_both_scopes(void **state)
 	(void)state;
 	visit_all();
 	kht_left_core(ledger, threads, core_of(2), cpus);
-	assert_true(kht_defer_full(ledger, threads));
+	assert_int_equal(kht_defer_full(ledger, threads), KHT_DEFERRED);
 	enter(2);
 	assert_int_equal(done.flushes, 1);
 	assert_int_equal(done.process_flushes, 0);
@@ -152,7 +152,7 @@ static void one_flush_for_both_scopes(void **state)
 	assert_int_equal(done.syncs, 1);
 	leave(3);
 	kht_left_core(ledger, threads, core_of(2), cpus);
-	assert_true(kht_defer_page(ledger, threads, page(0)));
+	assert_int_equal(kht_defer_page(ledger, threads, page(0)), KHT_DEFERRED);
 	enter(2);
 	assert_int_equal(done.replays, 1);
 	assert_int_equal(done.process_flushes, 1);
@@ -293,7 +293,7 @@ static void cover_credits(void **state)
 {
 	(void)state;
 	visit_all();
-	assert_true(kht_defer_page(ledger, threads, page(0)));
+	assert_int_equal(kht_defer_page(ledger, threads, page(0)), KHT_DEFERRED);
 	enter(0);
 	absorb(1, 4);
 	assert_int_equal(cover(MANY).how, KHT_HOW_PAGES);
@@ -310,7 +310,7 @@ static void cover_lpid_credits_all(void **state)
 	unsigned int cpu;
 
 	(void)state;
-	assert_true(kht_defer_full(ledger, threads));
+	assert_int_equal(kht_defer_full(ledger, threads), KHT_DEFERRED);
 	enter(0);
 	absorb(1, 4);
 	assert_int_equal(cover(0).how, KHT_HOW_LPID);
@@ -395,7 +395,7 @@ static void defer_inside_batch(void **state)
 	(void)state;
 	visit_all();
 	absorb(0, 2);
-	assert_true(kht_defer_page(ledger, threads, page(2)));
+	assert_int_equal(kht_defer_page(ledger, threads, page(2)), KHT_DEFERRED);
 	assert_int_equal(enter(0).pages, 3);
 	assert_int_equal(cover(MANY).how, KHT_HOW_NONE);
 	absorb(3, 4);
@@ -410,7 +410,7 @@ static void broadcast_inside_batch(void **state)
 	visit_all();
 	enter(0);
 	absorb(0, 2);
-	assert_false(kht_defer_page(ledger, threads, page(2)));
+	assert_int_equal(kht_defer_page(ledger, threads, page(2)), KHT_REFUSED);
 	assert_int_equal(cover(MANY).how, KHT_HOW_PAGES);
 	assert_int_equal(done.nr_broadcast_pages, 2);
 }
@@ -421,7 +421,7 @@ static void pay_all(void **state)
 
 	(void)state;
 	visit_all();
-	assert_true(kht_defer_page(ledger, threads, page(0)));
+	assert_int_equal(kht_defer_page(ledger, threads, page(0)), KHT_DEFERRED);
 	enter(3);
 	assert_true(kht_pay_all(ledger));
 	assert_int_equal(done.broadcast_lpids, 1);
@@ -455,7 +455,7 @@ static void pay_for_one(void **state)
 	(void)state;
 	for (cpu = 0; cpu < CPUS; cpu++) {
 		visit_all();
-		assert_true(kht_defer_page(ledger, threads, page(0)));
+		assert_int_equal(kht_defer_page(ledger, threads, page(0)), KHT_DEFERRED);
 		for (other = 0; other < CPUS; other++)
 			if (other != cpu)
 				visit(other);
@@ -514,7 +514,7 @@ static void served_in_part(void **state)
 	(void)state;
 	threads_per_core = 1;
 	visit_all();
-	assert_true(kht_defer_page(ledger, threads, page(0)));
+	assert_int_equal(kht_defer_page(ledger, threads, page(0)), KHT_DEFERRED);
 	enter(2);
 	absorb(1, 2);
 	kht_cover(ledger, threads, 1, true);
@@ -522,7 +522,7 @@ static void served_in_part(void **state)
 	assert_int_equal(d.pages, 2);
 	leave(2);
 	leave(3);
-	assert_true(kht_defer_page(ledger, threads, page(2)));
+	assert_int_equal(kht_defer_page(ledger, threads, page(2)), KHT_DEFERRED);
 	assert_true(enters_locked(2, &d));
 	assert_int_equal(d.pages, 1);
 	visit_all();
@@ -552,7 +552,7 @@ static void pay_unvisited(void **state)
 	(void)state;
 	visit(0);
 	visit(1);
-	assert_true(kht_defer_page(ledger, threads, page(0)));
+	assert_int_equal(kht_defer_page(ledger, threads, page(0)), KHT_DEFERRED);
 	visit(0);
 	visit(1);
 	assert_true(kht_pay_all(ledger));
@@ -564,7 +564,7 @@ static void thread_arrives(void **state)
 {
 	(void)state;
 	visit_all();
-	assert_true(kht_defer_page(ledger, threads, page(0)));
+	assert_int_equal(kht_defer_page(ledger, threads, page(0)), KHT_DEFERRED);
 	kht_thread_arrives(false);
 	assert_int_equal(done.all_flushes, 1);
 	assert_int_equal(done.hash_all_flushes, 0);
@@ -617,7 +617,7 @@ static void pay_process_only(void **state)
 
 	(void)state;
 	visit_all();
-	assert_true(kht_defer_page(ledger, threads, page(0)));
+	assert_int_equal(kht_defer_page(ledger, threads, page(0)), KHT_DEFERRED);
 	kht_left_core(ledger, threads, core_of(2), cpus);
 	assert_true(kht_pay_process(ledger, 2));
 	assert_int_equal(enter(2).need, KHT_REPLAY);
@@ -681,7 +681,7 @@ static void smt8_flushes_once_per_core(void **state)
 
 	(void)state;
 	smt8();
-	assert_true(kht_defer_page(ledger, threads, page(1)));
+	assert_int_equal(kht_defer_page(ledger, threads, page(1)), KHT_DEFERRED);
 	for (cpu = 0; cpu < 2 * KHT_CORE_MAX; cpu++) {
 		first = cpu / KHT_CORE_MAX * KHT_CORE_MAX;
 		/* The last of the core is the one that flushes. */

@@ -265,7 +265,7 @@ static void invalidate_one(u64 *seed)
 
 	pthread_mutex_lock(&table_lock);
 	version = change(page);
-	if (kht_defer_page(ledger, threads, gpa_page(page)))
+	if (kht_defer_page(ledger, threads, gpa_page(page)) == KHT_DEFERRED)
 		count(&debts);
 	else
 		kht_broadcast_page(LPID, gpa_page(page));

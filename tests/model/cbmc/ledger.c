@@ -464,7 +464,7 @@ static bool defer_page(unsigned int p)
 {
 	if (HASH)
 		return kht_reach_only(&ledger, threads, KHT_NO_THREAD, page_of(p), KHT_REACH_DEFER);
-	return kht_defer_page(&ledger, threads, page_of(p));
+	return kht_defer_page(&ledger, threads, page_of(p)) == KHT_DEFERRED;
 }
 
 /* From begin to end the host uses the guest's translations; an interrupt does not end that. */
@@ -508,7 +508,7 @@ static void invalidate_all(void)
 
 	for (p = 0; p < PAGES; p++)
 		change(p);
-	if (!kht_defer_full(&ledger, threads)) {
+	if (kht_defer_full(&ledger, threads) != KHT_DEFERRED) {
 		for (p = 0; p < PAGES; p++)
 			drop_everywhere(p);
 		fill();
