@@ -544,12 +544,12 @@ static void machine(void)
 	memset(dead, 0, sizeof(dead));
 	memset(in_guest, 0, sizeof(in_guest));
 	memset(busy, 0, sizeof(busy));
-	changes = process = 1;
+	changes = process = 2;
 	for (i = 0; i < PAGES; i++)
-		table[i] = 1;
-	/* Of another guest, before */
-	for (i = 0; i < CPUS; i++)
-		tlb[tlb_of(i % nr_cpus)][i % PAGES] = 0;
+		table[i] = dead[i] = 2;
+	/* Of the guest that had the LPID before (invariant 5) */
+	for (i = 0; i < CPUS * PAGES; i++)
+		tlb[i / PAGES][i % PAGES] = erat[i / PAGES][i % PAGES] = 1;
 	on = CPUS;
 	depth = 0;
 }
