@@ -154,7 +154,7 @@ void kht_direct_enter(struct kvm_vcpu *vcpu)
 	 * A vCPU older than our hooks that never moves has not come by
 	 * kht_on_vcpu_move().
 	 */
-	if (!v && d)
+	if (!v && d && (d->vcpu != kht_no_vcpus || kht_place_unknown(d, vcpu)))
 		v = kht_older_vcpu(d, vcpu);
 	if (vcpu->arch.nested || !v || kht_vcpu_may_sync(v, false))
 		return;

@@ -64,7 +64,7 @@ static struct kht_vcpu *vcpu_state(struct kht_domain *d, struct kvm_vcpu *vcpu)
  */
 static void note_place(struct kht_domain *d, const struct kvm_vcpu *vcpu)
 {
-	if (kht_load(&d->places->at[vcpu->vcpu_idx]) == KHT_ANYWHERE)
+	if (kht_place_unknown(d, vcpu))
 		kht_loaded(d->places, vcpu->vcpu_idx, smp_processor_id(), vcpu->arch.prev_cpu);
 }
 

@@ -10,6 +10,11 @@ void kht_leave_guest(void *unused);			/* for smp_call_function_many() */
 void kht_on_vcpu_move(struct kvm_vcpu *vcpu, int cpu);
 void kht_put_order(struct kvm_vcpu *vcpu, struct kht_vcpu *v, bool scheduled_out);
 void kht_put_other(struct kht_thread *t);
+static inline bool kht_place_unknown(const struct kht_domain *d, const struct kvm_vcpu *vcpu)
+{
+	return kht_load(&d->places->at[vcpu->vcpu_idx]) == KHT_ANYWHERE;
+}
+
 struct kht_vcpu *kht_older_vcpu(struct kht_domain *d, struct kvm_vcpu *vcpu);
 void kht_direct_load(struct kvm_vcpu *vcpu, int cpu);
 void kht_direct_put(struct kvm_vcpu *vcpu);

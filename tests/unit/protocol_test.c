@@ -505,6 +505,29 @@ static void served_without_lock(void **state)
 	}
 }
 
+static void one_enters(void)
+{
+	enter(2);
+}
+
+/* What is recorded and not covered yet is no part of the credit. */
+static void served_before_the_record(void **state)
+{
+	(void)state;
+	visit_all();
+	enter(3);
+	absorb(0, 1);
+	kht_cover(ledger, threads, 1, true);
+	visit(2);
+	leave(3);
+	forget();
+	after_unlock = one_enters;
+	assert_int_equal(kht_defer_page(ledger, threads, page(1)), KHT_DEFERRED);
+	assert_int_equal(done.replays, 1);
+	assert_int_equal(done.nr_pages, 1);
+	assert_int_equal(done.pages[0], page(1));
+}
+
 /* What it owes beside that it settles: an older page, a newer one, a move. */
 static void served_in_part(void **state)
 {
@@ -514,7 +537,7 @@ static void served_in_part(void **state)
 	(void)state;
 	threads_per_core = 1;
 	visit_all();
-	assert_true(kht_defer_page(ledger, threads, page(0)));
+	assert_int_equal(kht_defer_page(ledger, threads, page(0)), KHT_DEFERRED);
 	enter(2);
 	absorb(1, 2);
 	kht_cover(ledger, threads, 1, true);
@@ -522,7 +545,7 @@ static void served_in_part(void **state)
 	assert_int_equal(d.pages, 2);
 	leave(2);
 	leave(3);
-	assert_true(kht_defer_page(ledger, threads, page(2)));
+	assert_int_equal(kht_defer_page(ledger, threads, page(2)), KHT_DEFERRED);
 	assert_true(enters_locked(2, &d));
 	assert_int_equal(d.pages, 1);
 	visit_all();
@@ -779,6 +802,7 @@ int main(void)
 		TEST(pay_staged, "inv8-pay-all-includes-a-batch-in-progress"),
 		TEST(pay_for_one, "inv8-pay-all-pays-for-a-single-thread"),
 		TEST(served_without_lock, "a-thread-that-a-broadcast-has-served-takes-no-lock"),
+		TEST(served_before_the_record, "a-thread-that-enters-after-the-record-is-not-served"),
 		TEST(served_in_part, "a-thread-served-in-part-settles-the-rest"),
 		TEST(done_everywhere, "a-flush-everywhere-credits-threads-that-never-visited"),
 		TEST(pay_unvisited, "inv8-pay-all-counts-threads-that-never-visited"),
