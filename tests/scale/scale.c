@@ -178,7 +178,7 @@ static struct kht_core core_of(unsigned int cpu)
 {
 	unsigned int first = cpu / SMT * SMT;
 
-	return (struct kht_core){ first, first + SMT - 1, 1 };
+	return (struct kht_core){ .first = first, .last = first + SMT - 1, .step = 1 };
 }
 
 /* Another guest's vCPU comes to @cpu, or ours leaves it for one: the line is that CPU's. */
