@@ -142,7 +142,6 @@ static const char *const mutant_names[SIM_MUT_END] = {
 	[KHT_MUT_VCPU_OVERLOOKED] = "vcpu-overlooked",
 	[KHT_MUT_TORN_CREDIT] = "torn-credit",
 	[SIM_MUT_OLDER_NOWHERE] = "older-vcpu-nowhere",
-	[KHT_MUT_FAULT_BEFORE_FLUSH] = "fault-before-flush",
 	[KHT_MUT_ALONE_IGNORED] = "alone-ignored",
 };
 

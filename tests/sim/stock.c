@@ -719,14 +719,14 @@ void admin_task(void *unused)
 	}
 }
 
-/* Adoption; the work holds the guest. */
+/* Adoption; the work holds the guest. It waits for operations first, since that wait would make up for steps left out. */
 void worker_task(void *unused)
 {
 	(void)unused;
 	for (;;) {
 		struct guest *g = &guests[chance(GUESTS)];
 
-		if (g->adopt && !g->dying) {
+		if (g->adopt && !g->dying && !g->slot_operations) {
 			g->users++;
 			g->adopt = false;
 			adopt(g);
