@@ -29,6 +29,7 @@ enum {
 	SIM_MUT_FIRST = 17,
 	SIM_MUT_DETACH_IGNORES_BATCH = SIM_MUT_FIRST,	/* a notifier covers nothing while we detach */
 	SIM_MUT_ADOPT_NO_GRACE,		/* adoption does not wait for entries and quadrant accesses under way */
+	/* --mutant only, as SIM_MUT_ADOPT_LEAVES_UPDATES: a look finds vCPUs that are older than their domain anywhere. */
 	SIM_MUT_ADOPT_NO_IPI,		/* adoption does not interrupt who runs the guest */
 	SIM_MUT_NO_ORDER,		/* nobody completes what the guest had begun */
 	SIM_MUT_DETACH_NO_PROCESS,	/* detach pays the partition scope only */

@@ -535,6 +535,7 @@ static void kvm_run(struct vcpu *v)
 			hash_hcall(v);
 		preempt_point();
 	}
+	sim_fence();	/* stock relies on the order of its exit: resize_hpt, kvmppc_alloc_reset_hpt() */
 	v->guest->running--;
 	preempt_point();
 	preempt_disable();
