@@ -43,7 +43,8 @@ counts_quadrant_accesses() {
 
 keeps_up() { running_guest_keeps_up module 100; }
 
-refuses_stale_shadows() { run module nested --variant invalidate --pages 48 --rounds 4; }
+# A stale entry is met by an L2 that has not left its vCPU since: of many rounds some.
+refuses_stale_shadows() { run module nested --variant invalidate --pages 48 --rounds 24; }
 
 # What keeps H_LOCAL from harm.
 keeps_local_removals() { hash_case module hpt-local hostile --rounds 20; }
